@@ -1,0 +1,1 @@
+"""Text and bytes of the outside world to messages and back. No I/O, no state of the exchange."""
