@@ -445,6 +445,12 @@ OPERATOR_MARKET_COMMANDS: Final[frozenset[type[Struct]]] = frozenset(
 )
 
 
+_DECIDERS: Final = {
+    **dict.fromkeys(OFFICE_COMMANDS, Decider.OFFICE),
+    **dict.fromkeys(MARKET_COMMANDS, Decider.MARKET),
+}
+
+
 def decider_of(command: type[Struct]) -> Decider:
     """Which machine decides this class of command; each belongs to exactly one."""
-    return Decider.MARKET if command in MARKET_COMMANDS else Decider.OFFICE
+    return _DECIDERS[command]

@@ -101,7 +101,7 @@ class Presenter:
             "reason": refusal.reason.text,
             "field": refusal.field,
             "given": _given(command, refusal.field, record),
-            "limit": _limit(refusal, listing),
+            "limit": _limit(refusal, listing, command),
             "rule": EXPLANATIONS[refusal.reason].rule,
         }
 
@@ -115,6 +115,26 @@ def command_json(at: Time, actor: str, client_id: str, command: Struct) -> JsonO
     return line
 
 
+def show_record(record: Record) -> Iterator[str]:
+    """A record alone, for people: the command as a scenario line, then its events with plain integers (ticks, lots,
+    minor units), because what a tick or lot is stands in other records."""
+    command = codec.decode_command(record.command)
+    yield encode_json(command_json(record.time, record.actor, record.client_id, command)).decode()
+    for event in codec.decode_events(record.events):
+        yield encode_json({"event": codec.name_of(type(event)), **_plain(event)}).decode()
+
+
+def _plain(message: Struct) -> JsonObject:
+    def show(value: Any) -> Any:
+        if isinstance(value, Struct):
+            return _plain(value)
+        if isinstance(value, enum.IntEnum):
+            return _name(value)
+        return [show(entry) for entry in value] if isinstance(value, tuple) else value
+
+    return {name.rstrip("_"): show(getattr(message, name)) for name in message.__struct_fields__}
+
+
 def _given(command: Any, field: str | None, record: Record) -> str | None:
     if field == "by":
         return record.actor
@@ -126,7 +146,7 @@ def _given(command: Any, field: str | None, record: Record) -> str | None:
     return text_from_time(value) if field in ("until", "resume_at") and value is not None else None
 
 
-def _limit(refusal: events.Refusal, listing: Listing) -> str | None:
+def _limit(refusal: events.Refusal, listing: Listing, command: Any) -> str | None:
     def money(value: int) -> str:
         return scaled_text(value, currency_digits(listing.currency))
 
@@ -143,16 +163,19 @@ def _limit(refusal: events.Refusal, listing: Listing) -> str | None:
             return listing.lot
         case Reason.ORDER_NOT_OPEN:
             return None if refusal.low is None else OrderState(refusal.low).name.lower()
+        case Reason.MINIMUM_ABOVE_QUANTITY if command.quantity is not None:
+            return str(command.quantity)
+        case Reason.TOTAL_NOT_ABOVE_FILLED if refusal.low is not None:
+            return f"above {quantity(refusal.low)}"
+        case Reason.DEPOSIT_SHORT if refusal.low is not None and refusal.high is not None:
+            return f"free {money(refusal.low)}, needed {money(refusal.high)}"
+        case Reason.PHASE_FORBIDS:
+            return None if refusal.low is None else Phase(refusal.low).name
         case Reason.PRICE_OUT_OF_RANGE | Reason.BAND_EXCEEDED:
             show: Callable[[int], str] = price
-        case (
-            Reason.QUANTITY_OUT_OF_RANGE
-            | Reason.ORDER_TOO_LARGE
-            | Reason.MINIMUM_ABOVE_QUANTITY
-            | Reason.TOTAL_NOT_ABOVE_FILLED
-        ):
+        case Reason.QUANTITY_OUT_OF_RANGE | Reason.ORDER_TOO_LARGE | Reason.MINIMUM_ABOVE_QUANTITY:
             show = quantity
-        case Reason.VALUE_TOO_LARGE | Reason.DEPOSIT_SHORT:
+        case Reason.VALUE_TOO_LARGE:
             show = money
         case _:
             show = str

@@ -59,16 +59,35 @@ _REASON: Final[JsonObject] = {
 }
 
 
+_HASH: Final[JsonObject] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_END: Final[JsonObject] = {
+    "type": "object",
+    "properties": {
+        "event": {"const": "end"},
+        "commands": _INTEGER,
+        "events": _INTEGER,
+        "state_hash": _HASH,
+        "chain_hash": _HASH,
+    },
+    "required": ["event", "commands", "events", "state_hash", "chain_hash"],
+    "additionalProperties": False,
+}
+_COMMAND_KINDS: Final = frozenset(COMMANDS.values())
+
+
 def schema() -> JsonObject:
     """One JSON Schema document: `$defs` holds every command of the doors and every event by its name on the wire."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Kirmash commands and events",
+        "$comment": "maxLength counts characters; the rule counts bytes in UTF-8 (PS-0.6).",
         "$defs": {
             "command": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in COMMANDS]},
             "event": {"oneOf": [{"$ref": f"#/$defs/{codec.name_of(event)}"} for event in events.EVENTS]},
+            "output": {"oneOf": [{"$ref": "#/$defs/event"}, {"$ref": "#/$defs/end"}]},
             **{name: _command(name, kind) for name, kind in COMMANDS.items()},
             **{codec.name_of(kind): _event(kind) for kind in events.EVENTS},
+            "end": _END,
         },
     }
 
@@ -104,7 +123,8 @@ def _object(kind: type[Struct], head: JsonObject, required: Iterable[str]) -> Js
         name = field.name.rstrip("_")
         optional = field.default is not NODEFAULT
         described = {"type": "array", "items": _REASON} if name == "reasons" else _described(hints[field.name])
-        if optional and field.default is None:
+        # In a command null is as good as absent (PS-0.1).
+        if optional and (field.default is None or kind in _COMMAND_KINDS):
             described = {"anyOf": [described, {"type": "null"}]}
         if not optional and name not in needed:
             needed.append(name)
@@ -134,7 +154,9 @@ def messages_page() -> str:
         "# Messages",
         "",
         "Generated from `src/kirmash/messages` by `kirmash schema --page`; a test compares. Canonical bytes are "
-        "`[tag, fields in this order]` (see [bytes](encoding.md)); JSON Schema: `kirmash schema`.",
+        "`[tag, fields in this order]` (see [bytes](encoding.md)), and the forms are those of the bytes: in JSON a "
+        "reason is `{reason, field, given, limit, rule}`, attributes are an object, prices, quantities and money are "
+        "decimal text. JSON Schema: `kirmash schema`.",
         "",
     ]
     doors = [c for c in (*commands.OFFICE_COMMANDS, *commands.MARKET_COMMANDS) if c not in commands.FOLLOW_UPS]

@@ -4,11 +4,12 @@ A shape error is the sender's mistake of form: it names the field and the rule, 
 Everything that needs the state of the exchange is a business reject and not decided here.
 """
 
+import difflib
 import enum
 import json
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import pairwise
 from typing import Any, Final, get_args, get_origin
@@ -21,7 +22,7 @@ from kirmash.messages.fields import Part
 from kirmash.messages.kinds import Form, Mechanism, Phase, TimeInForce
 from kirmash.messages.limits import CLIENT_ID_BYTES_MAX, ORDINAL_MAX, PPM, TEXT_BYTES_MAX
 from kirmash.messages.units import canonical_decimal
-from kirmash.protocol.times import time_from_text
+from kirmash.protocol.times import text_from_time, time_from_text
 
 JsonObject = dict[str, Any]
 _Reader = Callable[[Any, str], Any]
@@ -77,25 +78,37 @@ COMMANDS: Final[dict[str, type[Struct]]] = {
 """The commands that a door takes, by their name on the wire."""
 
 
+_FOLLOW_UPS: Final = frozenset(codec.name_of(command) for command in commands.FOLLOW_UPS)
+
+
 def load_json(text: str) -> JsonObject:
     """One JSON object; raises ShapeError for anything else and for a key given twice."""
+    if text.startswith("\ufeff"):
+        raise ShapeError(None, "starts with a byte order mark; save the file without one", "PS-13.1")
     try:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_float=_Number, parse_constant=_Number, parse_int=_integer
         )
     except json.JSONDecodeError as error:
-        raise ShapeError(None, f"not JSON: {error.msg} at column {error.colno}", "PS-0.2") from None
+        if text.lstrip(" \t").startswith("#"):
+            raise ShapeError(None, "# starts a comment in column 1 only", "PS-13.1") from None
+        raise ShapeError(None, f"not JSON from column {error.colno} on", "PS-0.2") from None
     except RecursionError:
         raise ShapeError(None, "nested too deeply", "PS-0.2") from None
     if not isinstance(value, dict):
         raise ShapeError(None, "not a JSON object", "PS-0.1")
+    _refuse_twice(value, "")
     return value
 
 
 def command_from_json(name: Any, values: JsonObject) -> commands.Command:
     """The command of this name; absent and null optionals become their defaults. Raises ShapeError."""
-    if not isinstance(name, str) or name not in COMMANDS:
-        raise ShapeError("command", f"unknown command {name!r}", "PS-0.2")
+    if not isinstance(name, str):
+        raise ShapeError("command", f"must be text, is {_short(name)}", "PS-0.2")
+    if name in _FOLLOW_UPS:
+        raise ShapeError("command", f"{name} is a follow-up: only the exchange itself gives it", "PS-0.2")
+    if name not in COMMANDS:
+        raise ShapeError("command", f"unknown command {_short(name)}{_did_you_mean(name, COMMANDS)}", "PS-0.2")
     command: commands.Command = _read_struct(COMMANDS[name], values, "")
     _check_together(command)
     return command
@@ -127,26 +140,55 @@ class _Number(typing.NamedTuple):
     text: str
 
 
+class _Twice(JsonObject):
+    """An object in which a key stands twice; kept until the field that holds it can be named."""
+
+    key: str
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
-    values: JsonObject = {}
-    for key, value in pairs:
-        if key in values:
-            raise ShapeError(_printable(key), "is given twice", "PS-0.6")
-        values[key] = value
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        values = _Twice(values)
+        values.key = next(key for place, key in enumerate(keys) if key in keys[:place])
     return values
+
+
+def _refuse_twice(values: JsonObject, prefix: str) -> None:
+    if isinstance(values, _Twice):
+        raise ShapeError(f"{prefix}{printable(values.key)}", "is given twice", "PS-0.6")
 
 
 def _integer(text: str) -> int | _Number:
     return int(text) if len(text) <= 16 and not text.startswith("-") and int(text) <= ORDINAL_MAX else _Number(text)
 
 
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()[:60]
+def printable(text: str, most: int = 60) -> str:
+    """Text from outside as it may stand in a message: one line, no control characters, not too long."""
+    shown = text[:most] + ("…" if len(text) > most else "")
+    return shown if shown.isprintable() else shown.encode("unicode_escape").decode()
+
+
+def _short(value: Any) -> str:
+    """A JSON value as it stands in the file, shortened."""
+    if isinstance(value, _Number):
+        return printable(value.text)
+    if isinstance(value, str):
+        return f'"{printable(value)}"'
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, [*known], n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _sized_text(value: Any, path: str, most: int) -> str:
     if not isinstance(value, str):
-        raise ShapeError(path, "must be text", "PS-0.6")
+        raise ShapeError(path, f"must be text, is {_short(value)}", "PS-0.6")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
@@ -157,8 +199,11 @@ def _sized_text(value: Any, path: str, most: int) -> str:
 
 
 def _read_decimal(value: Any, path: str) -> str:
+    if isinstance(value, int | _Number) and not isinstance(value, bool):
+        raise ShapeError(path, f'is the number {_short(value)}; put it in quotes: "{_short(value)}"', "PS-0.6")
     if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
-        raise ShapeError(path, 'must be decimal text with up to 15 digits and 9 decimals, like "98.50"', "PS-0.6")
+        wanted = 'must be decimal text with up to 15 digits and 9 decimals, like "98.50"'
+        raise ShapeError(path, f"{wanted}, is {_short(value)}", "PS-0.6")
     return canonical_decimal(value)
 
 
@@ -171,7 +216,8 @@ def _read_amount(value: Any, path: str) -> str:
 
 def _read_count(value: Any, path: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ShapeError(path, "must be an integer from 0 to 2^53 - 1, without decimals or exponent", "PS-13.4")
+        wanted = "must be an integer from 0 to 2^53 - 1, without decimals or exponent"
+        raise ShapeError(path, f"{wanted}, is {_short(value)}", "PS-13.4")
     return value
 
 
@@ -184,10 +230,12 @@ def _read_ppm(value: Any, path: str) -> int:
 
 def _read_ordinal(value: Any, path: str) -> int:
     if isinstance(value, str):
-        if _ORDINAL_TEXT.fullmatch(value) is None or int(value) > ORDINAL_MAX:
-            raise ShapeError(path, "must be an ordinal: 1 to 16 digits, below 2^53", "PS-13.4")
-        return int(value)
-    return _read_count(value, path)
+        if _ORDINAL_TEXT.fullmatch(value) is not None and int(value) <= ORDINAL_MAX:
+            return int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return value
+    wanted = "must be an integer from 0 to 2^53 - 1, or 1 to 16 digits in text"
+    raise ShapeError(path, f"{wanted}, is {_short(value)}", "PS-13.4")
 
 
 def _read_version(value: Any, path: str) -> int | str:
@@ -196,14 +244,17 @@ def _read_version(value: Any, path: str) -> int | str:
 
 def _read_bool(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
-        raise ShapeError(path, "must be true or false", "PS-0.2")
+        raise ShapeError(path, f"must be true or false, is {_short(value)}", "PS-0.2")
     return value
 
 
 def _read_attributes(value: Any, path: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict):
         raise ShapeError(path, "must be an object of texts", "PS-0.6")
-    return tuple((read_text(key, path), read_text(text, f"{path}.{_printable(key)}")) for key, text in value.items())
+    _refuse_twice(value, f"{path}.")
+    return tuple(
+        (read_text(key, f"name in {path}"), read_text(text, f"{path}.{printable(key)}")) for key, text in value.items()
+    )
 
 
 def _form_reader(form: Form) -> _Reader:
@@ -211,7 +262,7 @@ def _form_reader(form: Form) -> _Reader:
 
     def read(value: Any, path: str) -> str:
         if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise ShapeError(path, f"must be {meaning}", "PS-0.6")
+            raise ShapeError(path, f"must be {meaning}, is {_short(value)}", "PS-0.6")
         return value
 
     return read
@@ -222,7 +273,7 @@ def _enum_reader(kind: type[enum.IntEnum]) -> _Reader:
 
     def read(value: Any, path: str) -> Any:
         if not isinstance(value, str) or value not in names:
-            raise ShapeError(path, f"must be one of {', '.join(names)}", "PS-0.2")
+            raise ShapeError(path, f"must be one of {', '.join(names)}, is {_short(value)}", "PS-0.2")
         return names[value]
 
     return read
@@ -302,11 +353,13 @@ def _read_part(kind: type[Struct], value: Any, path: str) -> Any:
 
 
 def _read_struct(kind: type[Struct], values: JsonObject, prefix: str) -> Any:
+    _refuse_twice(values, prefix)
     fields = fields_of(kind)
     known = {field.json_name for field in fields}
     for key in values:
         if key not in known:
-            raise ShapeError(f"{prefix}{_printable(key)}", "unknown field", "PS-0.1")
+            meant = _did_you_mean(key, known)
+            raise ShapeError(f"{prefix}{printable(key)}", f"unknown field{meant}", "PS-0.1")
     read: dict[str, Any] = {}
     for field in fields:
         value = values.get(field.json_name)
@@ -345,6 +398,7 @@ def _check_plan(command: commands.CreateSession) -> None:
         needed -= either
     if missing := needed - set(phases):
         raise ShapeError("phases", f"must hold {', '.join(phase.name for phase in sorted(missing))}", "PS-1.1")
-    times = [planned.at for planned in command.phases]
-    if any(a > b for a, b in pairwise(times)):
-        raise ShapeError("phases", "planned times must not decrease", "PS-0.2")
+    for place, (before, after) in enumerate(pairwise(command.phases), start=1):
+        if before.at > after.at:
+            times = f"{text_from_time(after.at)} is before {text_from_time(before.at)}"
+            raise ShapeError(f"phases[{place}].at", f"planned times must not decrease: {times}", "PS-0.2")

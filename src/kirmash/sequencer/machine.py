@@ -108,7 +108,7 @@ class Machine:
         Gives the records in number order; the last is the command's own.
         """
         decider = decider_of(type(command))
-        decided = self.settle(clock, decider)
+        decided = self.settle(clock, decider) if self._pending[decider] else []
         decided.append(
             self._number(actor, origin, client_id, decider, msgspec.Raw(codec.encode(command)), clock, None, 0)
         )
@@ -210,7 +210,7 @@ class Machine:
         return 0
 
     def _next_due(self, decider: Decider | None) -> FollowUp | None:
-        owed = [self._pending[decider]] if decider is not None else list(self._pending.values())
+        owed = [self._pending[decider]] if decider is not None else self._pending.values()
         return min((queue[0] for queue in owed if queue), key=lambda f: f.key, default=None)
 
     def _take_pending(self, record: Record) -> int:

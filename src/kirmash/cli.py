@@ -1,0 +1,299 @@
+"""The words of `kirmash`: parse arguments, call what does the work, turn its errors into exit codes (PS-0.5).
+
+Each word imports what it needs when it runs, so that `kirmash --help` starts at once. Nothing is decided here.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import kirmash
+
+DONE: Final = 0
+WRONG_INPUT: Final = 2
+STORAGE_FAILED: Final = 4
+INTERNAL_FAULT: Final = 5
+INTERRUPTED: Final = 130
+"""What a shell gives a command that was ended by Ctrl-C; no code of PS-0.5, because nothing was answered."""
+
+_MARKETS: Final = ("native", "reference", "both")
+
+
+class CliError(Exception):
+    """An end with a message for the reader and an exit code of PS-0.5."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+class _Word(NamedTuple):
+    """A word of the command line: one line of help, its arguments, and what it does."""
+
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one word and give its exit code. Installed as `kirmash`.
+
+    The boundary of the process: an error that carries an `exit_code` is an answer to the user, any other is a fault of
+    ours and ends with 5 (PS-9).
+    """
+    arguments = _parser().parse_args(argv)
+    word: _Word = arguments.word
+    try:
+        code = word.run(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("kirmash: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`kirmash run … | head`): nothing is left to say to it, and the interpreter must not try.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:  # noqa: BLE001 (the boundary: every error becomes an exit code here)
+        return _end(error)
+
+
+def _end(error: Exception) -> int:
+    code: int | None = getattr(error, "exit_code", None)
+    if code is not None:
+        # An error that names FILE:LINE stands alone, as compilers print it, so that editors can jump there (PS-0.2).
+        prefix = "" if hasattr(error, "line") else "kirmash: "
+        print(_printable(f"{prefix}{error}"), file=sys.stderr)
+        return code
+    if isinstance(error, OSError):
+        print(_printable(f"kirmash: {error.filename or 'output'}: {error.strerror}"), file=sys.stderr)
+        return STORAGE_FAILED
+    import traceback
+
+    traceback.print_exception(error)
+    print("kirmash: internal fault; please report the lines above", file=sys.stderr)
+    return INTERNAL_FAULT
+
+
+def _printable(text: str) -> str:
+    """Text that any terminal's encoding can take; odd characters of an input file must not hide the message."""
+    return text.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    codes = "0 done, 1 the check failed, 2 wrong input, 3 journal in use, 4 storage failed, 5 internal fault"
+    parser = argparse.ArgumentParser(
+        prog="kirmash", description="An open electronic commodity exchange.", epilog=f"Exit codes: {codes}."
+    )
+    parser.add_argument("--version", action="version", version=f"kirmash {kirmash.__version__}")
+    words = parser.add_subparsers(metavar="WORD", required=True)
+    for name, word in _WORDS.items():
+        sub = words.add_parser(name, help=word.help, description=word.help)
+        word.arguments(sub)
+        sub.set_defaults(word=word)
+    return parser
+
+
+def _market_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--market",
+        choices=_MARKETS,
+        default=None,
+        help="which market decides (default: KIRMASH_MARKET, else native where it is installed)",
+    )
+
+
+def _market(arguments: argparse.Namespace) -> str | None:
+    chosen: str | None = arguments.market or os.environ.get("KIRMASH_MARKET") or None
+    if chosen is not None and chosen not in _MARKETS:
+        raise CliError(WRONG_INPUT, f"KIRMASH_MARKET: {chosen!r} is none of {', '.join(_MARKETS)}")
+    return chosen
+
+
+def _journal_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("journal", metavar="JOURNAL", type=Path, help="data folder, or its journal.db alone")
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Progress of long work on standard error, if somebody watches it there."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+# run -------------------------------------------------------------------------------------------------------------
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="scenario file (JSON Lines of commands), or - for standard input")
+    parser.add_argument("--journal", metavar="FILE", type=Path, help="keep the journal in this new file")
+    _market_argument(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from kirmash.bootstrap import run_scenario
+
+    name: str = arguments.file
+    with contextlib.ExitStack() as stack:
+        if name == "-":
+            source = sys.stdin.buffer
+        else:
+            try:
+                source = stack.enter_context(Path(name).open("rb"))
+            except OSError as error:
+                raise CliError(WRONG_INPUT, f"{name}: {error.strerror}") from None
+        run_scenario(source, name, sys.stdout.buffer, arguments.journal, _market(arguments))
+    return DONE
+
+
+# demo ------------------------------------------------------------------------------------------------------------
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DIR", type=Path, help="keep the data folder here (default: a new one)")
+    parser.add_argument("--seed", type=int, help="another December session, invented from this number")
+    parser.add_argument("--seconds", type=int, default=75, help="about how long it takes on a terminal (default: 75)")
+    _market_argument(parser)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from kirmash.demo import run_demo
+
+    run_demo(arguments.data, _market(arguments), arguments.seed, arguments.seconds)
+    return DONE
+
+
+# verify ----------------------------------------------------------------------------------------------------------
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("journal", metavar="JOURNAL", nargs="?", type=Path, help="data folder, or its journal.db alone")
+    parser.add_argument("--expect-head", metavar="HASH", help="a head noted earlier, which the journal must have had")
+    parser.add_argument("--proof", metavar="FILE", type=Path, help="check this proof instead; needs no journal")
+    _market_argument(parser)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.proof is not None:
+        return _verify_proof(arguments.proof, arguments.expect_head)
+    if arguments.journal is None:
+        raise CliError(WRONG_INPUT, "verify: name a JOURNAL, or a proof with --proof FILE")
+    from kirmash.bootstrap import verify_journal
+
+    with _progress("verifying") as progress:
+        found = verify_journal(arguments.journal, _market(arguments), arguments.expect_head, progress)
+    print(f"exchange    {found.exchange_id}")
+    print(
+        f"records     {found.head.number}, batches {found.head.batches}, snapshots {found.snapshots}: all as recorded"
+    )
+    if found.state_hash is not None:
+        print(f"state hash  {found.state_hash.hex()}")
+    print(f"chain hash  {found.head.chain.hex()}")
+    print(f"head        {found.head.hash}")
+    if found.expected_at is not None:
+        print(f"the expected head is that of record {found.expected_at}")
+    return DONE
+
+
+def _verify_proof(file: Path, head: str | None) -> int:
+    from kirmash.journal.proof import check_proof
+    from kirmash.protocol.present import show_record
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CliError(WRONG_INPUT, f"{file}: {error.strerror}") from None
+    proved = check_proof(data, head)
+    print(f"record      {proved.record.number} stands in the journal of {proved.head_number} records with the head")
+    print(f"head        {proved.head}")
+    print("Its command and events (prices in ticks, quantities in lots, money in minor units):")
+    for line in show_record(proved.record):
+        print(line)
+    return DONE
+
+
+# prove -----------------------------------------------------------------------------------------------------------
+
+
+def _prove_arguments(parser: argparse.ArgumentParser) -> None:
+    _journal_argument(parser)
+    parser.add_argument("number", metavar="NUMBER", type=int, help="the record's number")
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    from kirmash.journal.proof import prove
+
+    print(prove(arguments.journal, arguments.number).decode())
+    return DONE
+
+
+# backup, forget --------------------------------------------------------------------------------------------------
+
+
+def _backup_arguments(parser: argparse.ArgumentParser) -> None:
+    _journal_argument(parser)
+    parser.add_argument("target", metavar="DIR", type=Path, help="a new folder for the copy")
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from kirmash.journal.backup import backup
+
+    with _progress("copying") as progress:
+        copied = backup(arguments.journal, arguments.target, progress)
+    print(f"{arguments.target}: records to {copied.head.number}")
+    print(f"head        {copied.head.hash}")
+    return DONE
+
+
+def _forget_arguments(parser: argparse.ArgumentParser) -> None:
+    _journal_argument(parser)
+    parser.add_argument("person", metavar="PERSON", help="the id of the person's profile, person-…")
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from kirmash.journal.profiles import Profiles
+
+    Profiles(arguments.journal).forget(arguments.person)
+    print(f"{arguments.person}: the key is destroyed; backups made earlier still hold it")
+    return DONE
+
+
+# schema ----------------------------------------------------------------------------------------------------------
+
+
+def _schema_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--page", action="store_true", help="print the reference page of messages instead (Markdown)")
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from kirmash.protocol import schema
+
+    if arguments.page:
+        sys.stdout.write(schema.messages_page())
+    else:
+        import json
+
+        print(json.dumps(schema.schema(), indent=2))
+    return DONE
+
+
+_WORDS: Final[dict[str, _Word]] = {
+    "run": _Word("run a scenario file against a fresh exchange and print its events", _run_arguments, _run),
+    "demo": _Word("a historical session, live in the terminal", _demo_arguments, _demo),
+    "verify": _Word("compute a journal again from its commands and compare everything", _verify_arguments, _verify),
+    "prove": _Word("print one record with the path that proves it", _prove_arguments, _prove),
+    "backup": _Word("copy a data folder consistently, also while it is in use", _backup_arguments, _backup),
+    "forget": _Word("destroy the key of a person's profile", _forget_arguments, _forget),
+    "schema": _Word("print the JSON Schema of commands and events", _schema_arguments, _schema),
+}

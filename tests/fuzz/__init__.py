@@ -1,0 +1,1 @@
+"""Hostile streams against both markets (`make fuzz`): generator, comparison, minimiser, report."""
