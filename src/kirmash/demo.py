@@ -78,7 +78,7 @@ class Room:
         clock = Text(text_from_time(self.board.time)[:16].replace("T", " ") + " UTC ")
         for phase in SESSION_PHASES:
             style = "bold reverse" if phase is self.board.phase else "dim"
-            clock.append(f" {phase.name.lower().replace('_', ' ')} ", style)
+            clock.append(f" {phase.name.lower().removeprefix('seller_').replace('_', ' ')} ", style)
         return clock
 
     def _say(self, shown: dict[str, object]) -> None:

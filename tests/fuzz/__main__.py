@@ -21,7 +21,13 @@ from tests.fuzz.play import EMPTY_MIX, Difference, Mix, minimised, play_stream, 
 
 FAILURES = Path(__file__).parent / "failures"
 
-LONG_RUNS = {"KIRMASH_KILL_ROUNDS": "50", "KIRMASH_MUTATIONS": "200", "KIRMASH_SEEDS": "100", "KIRMASH_DEFECTS": "all"}
+LONG_RUNS = {
+    "KIRMASH_KILL_ROUNDS": "50",
+    "KIRMASH_MUTATIONS": "200",
+    "KIRMASH_WAL_CUTS": "0",  # at every byte
+    "KIRMASH_SEEDS": "100",
+    "KIRMASH_DEFECTS": "all",
+}
 """What the ordinary test suite does a slice of, in full."""
 
 

@@ -48,11 +48,13 @@ def test_copies_taken_while_the_exchange_writes_are_consistent(tmp_path: Path) -
             loader.start()
             try:
                 heads = [backup(folder.path, tmp_path / f"copy-{at}").head for at in range(5)]
+                # Verify too reads beside the writer, and may find more than the copies have.
+                heads.append(verify(folder.path, replayed).head)
             finally:
                 stopped.set()
                 loader.join()
         assert [head.number for head in heads] == sorted({head.number for head in heads})
-    for at, head in enumerate(heads):
+    for at, head in enumerate(heads[:-1]):
         assert verify(tmp_path / f"copy-{at}", replayed).head == head
         assert verify(tmp_path / "data", replayed, expect_head=head.hash).expected_at == head.number
 

@@ -13,11 +13,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
 from kirmash.journal.checkpoint import WAL_MAX_BYTES, Checkpointer
+from kirmash.journal.connection import WAL_KEPT_BYTES
 from kirmash.journal.folder import JOURNAL_FILE, Folder
 from kirmash.journal.reader import Reader
 from kirmash.journal.sqlite import Journal
@@ -25,6 +27,7 @@ from kirmash.journal.verify import verify
 from kirmash.messages import codec
 from kirmash.messages.commands import ListCard
 from kirmash.sequencer.recovery import recover
+from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE, commands, decide, machine, replayed
 from tests.journal.stand_ins import stand_in
 
@@ -219,24 +222,28 @@ def journal(tmp_path: Path) -> Journal:
     return Journal.create(tmp_path / JOURNAL_FILE, EXCHANGE)
 
 
-def test_the_wal_stays_below_its_bound_with_a_reader_open(journal: Journal) -> None:
-    checkpointer = Checkpointer(journal.file)
+def test_the_wal_stays_below_its_bound_with_a_reader_open(tmp_path: Path) -> None:
+    path = new_folder(tmp_path / "data")
+    file = path / JOURNAL_FILE
     done = threading.Event()
     rows: list[int] = []
 
     def read_all_the_time() -> None:
-        with Reader(journal.file) as reader:
+        with Reader(file) as reader:
             while not done.is_set():
                 rows.append(sum(1 for _ in reader.records()))
 
     thread = threading.Thread(target=read_all_the_time)
     thread.start()
-    most = write_much(journal, checkpointer, 250)
+    most = 0
+    with Folder(path) as folder, Writer(folder, stand_in) as writer:
+        for batch in range(250):
+            answers = [writer.submit(codec.OPERATOR, "test", f"c-{batch}-{at}", LARGE) for at in range(100)]
+            wait(answers)
+            most = max(most, Path(f"{file}-wal").stat().st_size)
     done.set()
     thread.join()
-    checkpointer.close()
-    journal.close()
-    assert journal.file.stat().st_size > 1.5 * WAL_MAX_BYTES, "too little was written to show anything"
+    assert file.stat().st_size > 1.5 * WAL_MAX_BYTES, "too little was written to show anything"
     assert most < WAL_MAX_BYTES
     assert max(rows) > 1_000
 
@@ -251,10 +258,13 @@ def test_a_reader_that_keeps_a_transaction_is_noticed_and_the_wal_shrinks_when_i
     with Reader(journal.file) as reader:
         reader._connection.execute("BEGIN")
         reader._connection.execute("SELECT count(*) FROM records").fetchone()
-        write_much(journal, checkpointer, 60)
+        most = write_much(journal, checkpointer, 220)
         assert until(lambda: checkpointer.blocked)
         reader._connection.execute("COMMIT")
     assert until(lambda: not checkpointer.blocked)
+    assert most > WAL_MAX_BYTES, "the reader was not in the way"
+    journal.try_write()
+    assert Path(f"{journal.file}-wal").stat().st_size <= WAL_KEPT_BYTES < WAL_MAX_BYTES
     checkpointer.close()
     journal.close()
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kirmash.journal import hashes
-from kirmash.sequencer import machine
 
 # The entries and roots with which implementations of RFC 6962 are commonly tested.
 ENTRIES = [
@@ -88,8 +87,8 @@ def test_a_path_leads_to_the_root_and_only_from_its_own_place(size: int, data: s
 
 def test_chain_and_head_are_as_documented() -> None:
     start = hashlib.sha256(b"kirmash journal 1" + b"exchange").digest()
-    assert hashes.genesis("exchange") == start == machine.genesis("exchange")
-    assert hashes.link(start, b"record") == hashlib.sha256(start + b"record").digest() == machine.link(start, b"record")
+    assert hashes.genesis("exchange") == start
+    assert hashes.link(start, b"record") == hashlib.sha256(start + b"record").digest()
     head = hashes.Head(258, start, hashes.EMPTY_TREE, 0)
     expected = hashlib.sha256(b"kirmash head 1" + b"\0\0\0\0\0\0\x01\x02" + start + hashes.EMPTY_TREE)
     assert head.hash == expected.hexdigest()

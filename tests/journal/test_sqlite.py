@@ -42,6 +42,15 @@ def test_a_new_journal_is_empty_and_made_once(tmp_path: Path) -> None:
         assert (reader.exchange_id, reader.head()) == (EXCHANGE, journal.head)
 
 
+def test_a_journal_that_is_not_there_is_wrong_input(tmp_path: Path) -> None:
+    for opened in (Reader, Journal.open):
+        with pytest.raises(NotAJournal, match="no such file"):
+            opened(tmp_path / JOURNAL_FILE)
+    with pytest.raises(StorageFailed):
+        Journal.create(tmp_path / "nothing" / JOURNAL_FILE, EXCHANGE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_commits_are_synced_and_checkpoints_left_to_their_thread(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / JOURNAL_FILE, EXCHANGE)
     asked = {

@@ -1,4 +1,4 @@
-"""A second, tiny encoder of canonical bytes, written from EN-1 and MessagePack's specification alone; it judges the codec."""
+"""A second, tiny encoder of canonical bytes, from EN-1 and MessagePack's specification alone; it judges the codec."""
 
 import enum
 from typing import Any

@@ -1,6 +1,7 @@
 """Lines made to hurt are refused as shape errors, with their line, and cost no more than others (PS-0.2, promise 7)."""
 
 import json
+import time
 
 import pytest
 
@@ -58,3 +59,12 @@ def test_what_is_told_of_a_long_command_is_short() -> None:
         read_scenario([json.dumps(line).encode()], "hostile")
     assert refused.value.field == "command"
     assert len(str(refused.value)) < 1_000
+
+
+def test_a_key_given_twice_among_very_many_is_found_in_bounded_time() -> None:
+    """Looking through all keys before each key would take many seconds here, and minutes for a line of a megabyte."""
+    keys = [f'"k{at}":1' for at in range(40_000)]
+    started = time.monotonic()
+    with pytest.raises(ShapeError, match="given twice"):
+        load_json("{" + ",".join([*keys, keys[-1]]) + "}")
+    assert time.monotonic() - started < 3

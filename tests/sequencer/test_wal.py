@@ -12,7 +12,7 @@ from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE
 from tests.journal.stand_ins import stand_in
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 15
 LARGE = commands.ListCard(
     card="c",
     version=1,

@@ -230,9 +230,14 @@ def test_the_field_of_an_id_reused_has_its_name_on_the_wire(folder: Folder) -> N
         assert error.field == "from"
 
 
-def test_a_full_queue_is_busy_and_uses_up_nothing(folder: Folder) -> None:
+@pytest.mark.parametrize("full_of", ["commands", "bytes"])
+def test_a_full_queue_is_busy_and_uses_up_nothing(
+    folder: Folder, full_of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate, queue_max=3) as writer:
+    if full_of == "bytes":
+        monkeypatch.setattr("kirmash.sequencer.writer.QUEUE_BYTES_MAX", 3 * len(codec.encode(band())))
+    with Writer(folder, stand_in, commit_hook=gate, queue_max=3 if full_of == "commands" else 1_000) as writer:
         gate.hold()
         answers = [submit(writer, "first", band())]
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -243,6 +248,12 @@ def test_a_full_queue_is_busy_and_uses_up_nothing(folder: Folder) -> None:
         gate.open.set()
         wait(answers, PATIENCE_SECONDS)
         assert told(submit(writer, "late", band())).number == 5
+        # What was taken leaves room again, however often the queue was full.
+        for round_ in range(3):
+            gate.hold()
+            again = [submit(writer, f"{round_}-{at}", band()) for at in range(3)]
+            gate.open.set()
+            assert len({told(answer).number for answer in again}) == 3
 
 
 def test_a_future_given_up_in_time_is_not_decided(folder: Folder) -> None:

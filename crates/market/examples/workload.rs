@@ -127,7 +127,13 @@ impl Generator {
             self.give(
                 3,
                 "r",
-                list![64, participant, Value::Nil, "EUR", 1_000_000_000_000_000_u64],
+                list![
+                    64,
+                    participant,
+                    Value::Nil,
+                    "EUR",
+                    1_000_000_000_000_000_u64
+                ],
             );
         }
         self.give(
@@ -253,7 +259,7 @@ impl Generator {
     fn place(&mut self, is_buy: bool, is_growing: bool) {
         let user = self.chance.below(USERS);
         let part = signed(self.chance.below(1 << 16));
-        let width = 1 + ((part * part >> 16) * self.deviation >> 16);
+        let width = 1 + ((((part * part) >> 16) * self.deviation) >> 16);
         let sum: i64 = (0..4)
             .map(|_| signed(self.chance.below(width.unsigned_abs())))
             .sum();

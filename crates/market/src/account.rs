@@ -1,10 +1,11 @@
 //! Deposit accounts: whose money, in which place, and the sums per currency (PS-5.1, PS-9). What an order has to secure
 //! is computed in `deposit.rs`; here balances only move, and never below zero.
 
-use crate::codec::Writer;
+use crate::codec::Fragment;
 use crate::event::Events;
 use crate::limits::{ACCOUNT_MAX, CURRENCY_SUM_MAX};
-use crate::names::{Names, Table};
+use crate::names::Table;
+use crate::registry::Registry;
 use crate::units::{Handle, Minor};
 use std::cmp::Ordering;
 
@@ -18,11 +19,9 @@ pub(crate) struct Balances {
 
 impl Balances {
     /// The whole account (PS-13.15).
-    pub(crate) fn sum(&self) -> u128 {
-        u128::from(self.free)
-            + u128::from(self.reserved)
-            + u128::from(self.blocked)
-            + u128::from(self.withdrawing)
+    #[inline]
+    pub(crate) fn sum(&self) -> Minor {
+        self.free + self.reserved + self.blocked + self.withdrawing
     }
 
     pub(crate) fn list(&self) -> [Minor; 4] {
@@ -37,24 +36,11 @@ pub(crate) struct Account {
     /// Made by a credit. Before it only the holder is noted, because his orders are counted.
     pub(crate) exists: bool,
     pub(crate) balances: Balances,
-    /// Participant, client and currency, encoded; the first two end at `party_end`.
-    names: Box<[u8]>,
-    party_end: usize,
+    /// Participant and client, and these with the currency, encoded.
+    pub(crate) party: Fragment,
+    pub(crate) holder: Fragment,
     /// The command that touched it last, in the ledger's own count.
     touched_at: u64,
-}
-
-impl Account {
-    /// Participant and client, encoded.
-    #[inline]
-    pub(crate) fn party(&self) -> &[u8] {
-        &self.names[..self.party_end]
-    }
-
-    /// Participant, client and currency, encoded.
-    pub(crate) fn holder(&self) -> &[u8] {
-        &self.names
-    }
 }
 
 /// Σ credits and Σ paid out of one currency.
@@ -68,7 +54,7 @@ pub(crate) struct Total {
 struct Touched {
     account: Handle,
     before: Balances,
-    sum_after: u128,
+    sum_after: Minor,
 }
 
 #[derive(Default)]
@@ -103,11 +89,14 @@ impl Ledger {
         if let Some(found) = self.index.get(&holder) {
             return *found;
         }
-        let mut writer = Writer::default();
-        writer.text(texts.0);
-        writer.optional_text(texts.1);
-        let party_end = writer.bytes.len();
-        writer.text(texts.2);
+        let party = Fragment::new(|writer| {
+            writer.text(texts.0);
+            writer.optional_text(texts.1);
+        });
+        let whole = Fragment::new(|writer| {
+            writer.fragment(&party);
+            writer.text(texts.2);
+        });
         let handle = Handle::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
         self.accounts.push(Account {
             participant: holder.0,
@@ -115,8 +104,8 @@ impl Ledger {
             currency: holder.2,
             exists: false,
             balances: Balances::default(),
-            names: writer.bytes.into_boxed_slice(),
-            party_end,
+            party,
+            holder: whole,
             touched_at: 0,
         });
         self.index.insert(holder, handle);
@@ -169,7 +158,7 @@ impl Ledger {
         amount: Minor,
     ) -> Result<(), TooMuch> {
         let held = account.map_or(0, |account| self.accounts[account as usize].balances.sum());
-        if held + u128::from(amount) > u128::from(ACCOUNT_MAX) {
+        if u128::from(held) + u128::from(amount) > u128::from(ACCOUNT_MAX) {
             return Err(TooMuch(ACCOUNT_MAX));
         }
         let total = currency.map_or(Total::default(), |currency| self.total(currency));
@@ -206,7 +195,7 @@ impl Ledger {
         account.exists = true;
         account.balances.free += amount;
         let currency = account.currency;
-        self.last_touched(handle).sum_after += u128::from(amount);
+        self.last_touched(handle).sum_after += amount;
         self.total_mut(currency).credits += amount;
     }
 
@@ -229,7 +218,7 @@ impl Ledger {
         let account = self.touch(handle);
         account.balances.withdrawing -= amount;
         let currency = account.currency;
-        self.last_touched(handle).sum_after -= u128::from(amount);
+        self.last_touched(handle).sum_after -= amount;
         self.total_mut(currency).paid += amount;
     }
 
@@ -246,11 +235,11 @@ impl Ledger {
     }
 
     /// The order of accounts: participant, client (none first), currency, by their bytes (PS-0.6).
-    pub(crate) fn compare(&self, a: Handle, b: Handle, names: &HolderNames<'_>) -> Ordering {
+    pub(crate) fn compare(&self, a: Handle, b: Handle, registry: &Registry) -> Ordering {
         let [a, b] = [a, b].map(|handle| &self.accounts[handle as usize]);
-        let participant = |account: &Account| names.participants.text(account.participant);
-        let client = |account: &Account| names.clients.optional(account.client);
-        let currency = |account: &Account| names.currencies.text(account.currency);
+        let participant = |account: &Account| registry.participant_names.text(account.participant);
+        let client = |account: &Account| registry.client_names.optional(account.client);
+        let currency = |account: &Account| registry.words.text(account.currency);
         participant(a)
             .cmp(participant(b))
             .then_with(|| client(a).cmp(&client(b)))
@@ -259,30 +248,28 @@ impl Ledger {
 
     /// The end of a command: proves for each touched account that only credits and payments changed its sum, and reports
     /// those whose balances differ from before, ascending.
-    #[inline]
-    pub(crate) fn finish(&mut self, names: &HolderNames<'_>, events: &mut Events) {
-        let mut touched = std::mem::take(&mut self.touched);
-        if touched.len() > 1 {
-            touched.sort_unstable_by(|a, b| self.compare(a.account, b.account, names));
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, registry: &Registry, events: &mut Events) {
+        if self.touched.len() > 1 {
+            self.sort_touched(registry);
         }
-        for entry in &touched {
+        for entry in self.touched.drain(..) {
             let account = &self.accounts[entry.account as usize];
+            let now = account.balances;
             assert!(
-                account.balances.sum() == entry.sum_after,
+                now.sum() == entry.sum_after,
                 "money neither appears nor vanishes (PS-5.7)"
             );
-            if account.balances != entry.before {
-                events.account_changed(account.holder(), account.balances.list());
+            if now != entry.before {
+                events.account_changed(&account.holder, now.list());
             }
         }
-        touched.clear();
+    }
+
+    #[inline(never)]
+    fn sort_touched(&mut self, registry: &Registry) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable_by(|a, b| self.compare(a.account, b.account, registry));
         self.touched = touched;
     }
-}
-
-/// The texts by which accounts sort.
-pub(crate) struct HolderNames<'a> {
-    pub(crate) participants: &'a Names,
-    pub(crate) clients: &'a Names,
-    pub(crate) currencies: &'a Names,
 }

@@ -14,31 +14,35 @@ use crate::market::{By, Givers, Market, Now};
 use crate::order::{Group, GroupKind, Order, ordinal};
 use crate::registry::Instrument;
 use crate::reject::{Reason, Refusals, Refused};
-use crate::units::{Decimal, Handle, Lots, Minor, Multiple, NONE, Ticks, product_exceeds};
+use crate::units::{Decimal, Handle, Lots, Minor, Multiple, NONE, Step, Ticks, product_exceeds};
 use std::cmp::Ordering;
 
 /// A number as it would stand on an order: given with the command, or in force already.
 #[derive(Clone, Copy)]
-pub(crate) struct Value {
+pub(crate) struct Value<'a> {
     pub(crate) count: Multiple,
-    pub(crate) given: Option<Decimal>,
+    given: Option<&'a Decimal>,
 }
 
-impl Value {
-    pub(crate) fn given(count: Multiple, text: Decimal) -> Value {
+impl<'a> Value<'a> {
+    /// A value given as text, in steps.
+    #[inline(always)]
+    pub(crate) fn given(step: &Step, text: &'a Decimal) -> Value<'a> {
         Value {
-            count,
+            count: step.count(*text),
             given: Some(text),
         }
     }
 
-    pub(crate) fn in_force(count: u32) -> Value {
+    #[inline(always)]
+    pub(crate) fn in_force(count: u32) -> Value<'a> {
         Value {
             count: Multiple::whole(u64::from(count)),
             given: None,
         }
     }
 
+    #[inline(always)]
     fn is_in_range(&self, most: u64) -> bool {
         self.count.floor >= 1 && self.count.compare(most) != Ordering::Greater
     }
@@ -46,7 +50,7 @@ impl Value {
     /// The exact value in 10^-9, from what was given or from the steps in force.
     fn nano(&self, step: u128) -> u128 {
         self.given
-            .map_or_else(|| u128::from(self.count.floor) * step, Decimal::nano)
+            .map_or_else(|| u128::from(self.count.floor) * step, |text| text.nano())
     }
 
     /// The count of an admitted value.
@@ -57,10 +61,10 @@ impl Value {
 }
 
 /// Price, total and minimum of an order as it would be.
-pub(crate) struct Asked {
-    pub(crate) price: Value,
-    pub(crate) total: Value,
-    pub(crate) minimum: Option<Value>,
+pub(crate) struct Asked<'a> {
+    pub(crate) price: Value<'a>,
+    pub(crate) total: Value<'a>,
+    pub(crate) minimum: Option<Value<'a>>,
     pub(crate) indivisible: bool,
     /// PS-3.2: on amend only if the price changes or the order is parked.
     pub(crate) tests_band: bool,
@@ -68,80 +72,57 @@ pub(crate) struct Asked {
     pub(crate) adds_conditional: bool,
 }
 
-impl Asked {
+impl Asked<'_> {
     pub(crate) fn price_is_in_range(&self) -> bool {
         self.price.is_in_range(PRICE_TICKS_MAX)
     }
 
-    /// The field by which conditions are refused (EN-3, 309 and 310).
-    fn condition(&self) -> &'static str {
-        if self.indivisible {
-            "indivisible"
-        } else {
-            "minimum"
-        }
-    }
-
-    /// 301 to 310.
-    #[inline]
+    /// 301 to 310. Most orders are whole numbers in range without a condition: for them only band, greatest order and
+    /// value are left to test.
+    #[inline(always)]
     pub(crate) fn test(&self, instrument: &Instrument, book: &Book, refusals: &mut Refusals) {
         let price_fits = self.price_is_in_range();
         let total_fits = self.total.is_in_range(QUANTITY_LOTS_MAX);
-        if !price_fits {
-            refusals.limit(Reason::PriceOutOfRange, "price", 1, PRICE_TICKS_MAX);
-        } else {
-            self.test_price(book, refusals);
+        let is_whole = self.price.count.exact && self.total.count.exact;
+        if !(price_fits && total_fits && is_whole) || self.is_conditional() {
+            self.test_forms(instrument, refusals);
+            self.test_conditions(instrument, book, refusals);
         }
-        self.test_quantities(total_fits, instrument, refusals);
+        let price = self.price.count;
+        if self.tests_band && price_fits && !book.band.holds(price.floor, price.ceil()) {
+            refusals.limit(Reason::BandExceeded, "price", book.band.low, book.band.high);
+        }
+        if let Some(most) = instrument.order_lots_max {
+            self.test_greatest(most, refusals);
+        }
         if price_fits && total_fits && self.exceeds_value(instrument) {
             refusals.limit(Reason::ValueTooLarge, "price", None, ORDER_VALUE_MAX);
         }
-        if self.indivisible || self.minimum.is_some() {
-            if !instrument.conditional_allowed {
-                refusals.field(Reason::ConditionalNotAllowed, self.condition());
-            }
-            if self.adds_conditional && book.conditional.len() >= CONDITIONAL_ORDERS_MAX {
-                let most = CONDITIONAL_ORDERS_MAX as u64;
-                refusals.limit(Reason::ConditionalOrdersFull, self.condition(), None, most);
-            }
-        }
     }
 
-    /// 304 and 306, for a price in range; the band also off the grid.
-    #[inline]
-    fn test_price(&self, book: &Book, refusals: &mut Refusals) {
-        let count = self.price.count;
-        if !count.exact {
+    fn is_conditional(&self) -> bool {
+        self.indivisible || self.minimum.is_some()
+    }
+
+    /// 301, 302, 304, 305, 308: quantities of total and minimum, each reason once; grids only in range.
+    #[inline(never)]
+    fn test_forms(&self, instrument: &Instrument, refusals: &mut Refusals) {
+        if !self.price_is_in_range() {
+            refusals.limit(Reason::PriceOutOfRange, "price", 1, PRICE_TICKS_MAX);
+        } else if !self.price.count.exact {
             refusals.field(Reason::PriceOffGrid, "price");
         }
-        if self.tests_band && !book.band.holds(count.floor, count.ceil()) {
-            refusals.limit(Reason::BandExceeded, "price", book.band.low, book.band.high);
-        }
-    }
-
-    /// 302, 305, 307 for total and minimum, each reason once; 308 where both are in range.
-    #[inline]
-    fn test_quantities(&self, total_fits: bool, instrument: &Instrument, refusals: &mut Refusals) {
-        let minimum_fits = self
-            .minimum
-            .is_none_or(|minimum| minimum.is_in_range(QUANTITY_LOTS_MAX));
-        if !total_fits || !minimum_fits {
-            let field = if total_fits { "minimum" } else { "quantity" };
+        let in_range = |value: &Value<'_>| value.is_in_range(QUANTITY_LOTS_MAX);
+        if let Some(field) = self.first_quantity(|value| !in_range(value)) {
             refusals.limit(Reason::QuantityOutOfRange, field, 1, QUANTITY_LOTS_MAX);
         }
-        let in_range = |value: &Value| value.is_in_range(QUANTITY_LOTS_MAX);
-        let is_off = |value: &Value| in_range(value) && !value.count.exact;
-        if let Some(field) = self.first_quantity(is_off) {
+        if let Some(field) = self.first_quantity(|value| in_range(value) && !value.count.exact) {
             refusals.field(Reason::QuantityOffGrid, field);
         }
-        if let Some(most) = instrument.order_lots_max {
-            let is_large =
-                |value: &Value| in_range(value) && value.count.compare(most) == Ordering::Greater;
-            if let Some(field) = self.first_quantity(is_large) {
-                refusals.limit(Reason::OrderTooLarge, field, None, most);
-            }
-        }
-        if let Some(minimum) = self.minimum.filter(|_| total_fits && minimum_fits) {
+        if let Some(minimum) = self
+            .minimum
+            .filter(|minimum| in_range(minimum) && in_range(&self.total))
+        {
             let lot = instrument.lot.nano();
             if minimum.nano(lot) > self.total.nano(lot) {
                 refusals.limit(
@@ -154,7 +135,40 @@ impl Asked {
         }
     }
 
-    fn first_quantity(&self, fails: impl Fn(&Value) -> bool) -> Option<&'static str> {
+    /// 309 and 310.
+    #[inline(never)]
+    fn test_conditions(&self, instrument: &Instrument, book: &Book, refusals: &mut Refusals) {
+        let field = if self.indivisible {
+            "indivisible"
+        } else {
+            "minimum"
+        };
+        if self.is_conditional() && !instrument.conditional_allowed {
+            refusals.field(Reason::ConditionalNotAllowed, field);
+        }
+        if self.adds_conditional && book.conditional.len() >= CONDITIONAL_ORDERS_MAX {
+            refusals.limit(
+                Reason::ConditionalOrdersFull,
+                field,
+                None,
+                CONDITIONAL_ORDERS_MAX as u64,
+            );
+        }
+    }
+
+    /// 307, for quantities in range.
+    #[inline(never)]
+    fn test_greatest(&self, most: u64, refusals: &mut Refusals) {
+        let is_large = |value: &Value<'_>| {
+            value.is_in_range(QUANTITY_LOTS_MAX) && value.count.compare(most) == Ordering::Greater
+        };
+        if let Some(field) = self.first_quantity(is_large) {
+            refusals.limit(Reason::OrderTooLarge, field, None, most);
+        }
+    }
+
+    /// The field of the first of total and minimum that fails.
+    fn first_quantity(&self, fails: impl Fn(&Value<'_>) -> bool) -> Option<&'static str> {
         if fails(&self.total) {
             return Some("quantity");
         }
@@ -205,40 +219,33 @@ impl Market {
         &mut self,
         now: Now,
         by: By,
-        command: &PlaceOrder<'_>,
+        command: &PlaceOrder,
     ) -> Result<(), Refused> {
         let found = self.find_for_order(by, command)?;
         self.test_entry_rights(by, &found, command)?;
         let entry = self.test_entry_terms(now, &found, command)?;
         self.test_entry_money(&found, &entry)?;
         let place = self.accept(now, by, &found, command, &entry);
-        if self.sessions[found.session as usize].is_matching() {
-            self.walk(place);
-        } else {
-            self.rest(place);
-        }
+        self.come_in(place);
         Ok(())
     }
 
     /// Stage 1: 101, 102, 103, 104, 106.
     #[inline]
-    fn find_for_order(&mut self, by: By, command: &PlaceOrder<'_>) -> Result<Found, Refused> {
+    fn find_for_order(&mut self, by: By, command: &PlaceOrder) -> Result<Found, Refused> {
         self.test_actor(by, Givers::Traders);
-        let session = self.find_session(command.session);
-        let (instrument, book) = self.find_book(session, command.instrument);
-        let client = command
-            .client
-            .map_or(Some(NONE), |client| self.registry.find_client(client));
-        if client.is_none() {
+        self.test_session(command.session);
+        let book = self.find_book(command.session, command.instrument);
+        if command.client.is_none() {
             self.refusals.field(Reason::UnknownClient, "client");
         }
         self.refusals.stage()?;
         Ok(Found {
             participant: self.registry.traders[by.trader as usize].participant,
-            session: session.ok_or(Refused)?,
+            session: command.session.ok_or(Refused)?,
             book: book.ok_or(Refused)?,
-            instrument: instrument.ok_or(Refused)?,
-            client: client.ok_or(Refused)?,
+            instrument: command.instrument.ok_or(Refused)?,
+            client: command.client.ok_or(Refused)?,
         })
     }
 
@@ -248,14 +255,14 @@ impl Market {
         &mut self,
         by: By,
         found: &Found,
-        command: &PlaceOrder<'_>,
+        command: &PlaceOrder,
     ) -> Result<(), Refused> {
         let session = &self.sessions[found.session as usize];
         let participant = self.registry.participant(found.participant);
         if !participant.may_trade(session.section, command.side, session.purpose) {
             self.refusals.whole(Reason::NotAdmitted);
         }
-        if !self.may_act_for(found.participant, found.client) {
+        if !self.registry.may_act_for(found.participant, found.client) {
             self.refusals.field(Reason::ClientNotAdmitted, "client");
         }
         if !self.registry.traders[by.trader as usize].active {
@@ -279,20 +286,22 @@ impl Market {
         &mut self,
         now: Now,
         found: &Found,
-        command: &PlaceOrder<'_>,
+        command: &PlaceOrder,
     ) -> Result<Entry, Refused> {
         let session = &self.sessions[found.session as usize];
         let book = &self.books[found.book as usize];
         let instrument = self.registry.instrument(found.instrument);
-        let lots = |text: Decimal| Value::given(instrument.lot.count(text), text);
-        let is_conditional = command.indivisible || command.minimum.is_some();
+
         let asked = Asked {
-            price: Value::given(instrument.tick.count(command.price), command.price),
-            total: lots(command.quantity),
-            minimum: command.minimum.map(lots),
+            price: Value::given(&instrument.tick, &command.price),
+            total: Value::given(&instrument.lot, &command.quantity),
+            minimum: command
+                .minimum
+                .as_ref()
+                .map(|text| Value::given(&instrument.lot, text)),
             indivisible: command.indivisible,
             tests_band: true,
-            adds_conditional: is_conditional,
+            adds_conditional: command.indivisible || command.minimum.is_some(),
         };
         asked.test(instrument, book, &mut self.refusals);
         let is_immediate = matches!(command.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
@@ -401,7 +410,7 @@ impl Market {
         now: Now,
         by: By,
         found: &Found,
-        command: &PlaceOrder<'_>,
+        command: &PlaceOrder,
         entry: &Entry,
     ) -> Handle {
         let currency = self.registry.instrument(found.instrument).currency;

@@ -2,31 +2,54 @@
 //! comes in anew. The tests that new orders share stand in `admission.rs`.
 
 use crate::admission::{Asked, Value};
+use crate::auction::allotment_of;
+use crate::book::Book;
 use crate::command::AmendOrder;
-use crate::deposit::{self, parts, value_of};
+use crate::deposit::{parts, value_of};
 use crate::event::Amended;
 use crate::kinds::{OrderState, Phase, Side, TimeInForce};
 use crate::market::{By, Givers, Market, Now};
 use crate::order::{Order, ordinal, place_of};
 use crate::phases::Change;
-use crate::registry::Instrument;
-use crate::reject::{Reason, Refused};
-use crate::units::{Decimal, Handle, Minor};
+use crate::registry::{Instrument, Registry, Trader};
+use crate::reject::{Reason, Refusals, Refused};
+use crate::session::Session;
+use crate::units::{Handle, Minor, Time};
 use std::cmp::Ordering;
 
+/// What an amend is judged by: the order, where it stands, and who asks.
+struct Scene<'a> {
+    place: Handle,
+    orders: &'a [Order],
+    order: &'a Order,
+    book: &'a Book,
+    session: &'a Session,
+    instrument: &'a Instrument,
+    registry: &'a Registry,
+    trader: &'a Trader,
+}
+
 /// The order as it would be, and what of it is new.
-fn asked(order: &Order, instrument: &Instrument, command: &AmendOrder) -> (Asked, Change) {
-    let lots = |text: Decimal| Value::given(instrument.lot.count(text), text);
-    let price = match command.price {
-        Some(text) => Value::given(instrument.tick.count(text), text),
+#[inline(always)]
+fn asked<'a>(
+    order: &Order,
+    instrument: &Instrument,
+    command: &'a AmendOrder,
+) -> (Asked<'a>, Change) {
+    let price = match &command.price {
+        Some(text) => Value::given(&instrument.tick, text),
         None => Value::in_force(order.price),
     };
-    let total = command
-        .quantity
-        .map_or_else(|| Value::in_force(order.total), lots);
-    let given_minimum = command.minimum.map(lots);
-    let [price_moves, total_moves] = [(price, order.price), (total, order.total)]
-        .map(|(value, present)| value.count.compare(u64::from(present)));
+    let total = match &command.quantity {
+        Some(text) => Value::given(&instrument.lot, text),
+        None => Value::in_force(order.total),
+    };
+    let given_minimum = command
+        .minimum
+        .as_ref()
+        .map(|text| Value::given(&instrument.lot, text));
+    let price_moves = price.count.compare(u64::from(order.price));
+    let total_moves = total.count.compare(u64::from(order.total));
     let (better, worse) = match order.side {
         Side::Buy => (Ordering::Greater, Ordering::Less),
         Side::Sell => (Ordering::Less, Ordering::Greater),
@@ -54,6 +77,106 @@ fn asked(order: &Order, instrument: &Instrument, command: &AmendOrder) -> (Asked
     (asked, change)
 }
 
+impl Scene<'_> {
+    /// Stage 2: 201 to 204, 208, 209. The participant tested is the actor's (PS-3.1).
+    #[inline(always)]
+    fn test_rights(&self, asked: &Asked<'_>, change: &Change, refusals: &mut Refusals) {
+        let order = self.order;
+        let participant = self.registry.participant(self.trader.participant);
+        if !participant.may_trade(self.session.section, order.side, self.session.purpose) {
+            refusals.whole(Reason::NotAdmitted);
+        }
+        if !self
+            .registry
+            .may_act_for(self.trader.participant, order.client)
+        {
+            refusals.field(Reason::ClientNotAdmitted, "client");
+        }
+        if !self.trader.active {
+            refusals.field(Reason::AuthorityMissing, "by");
+        }
+        let is_parked = order.state == OrderState::Parked;
+        let may_amend = self.session.rights.may_amend(order.side, is_parked, change);
+        let corrects = self.session.phase == Phase::SellerCorrection && change.less;
+        if !may_amend || corrects && !self.leaves_allotment(asked) {
+            refusals.whole(Reason::PhaseForbids);
+        }
+        if !order.state.is_live() {
+            refusals.limit(
+                Reason::OrderNotOpen,
+                "order",
+                u64::from(order.state.code()),
+                None,
+            );
+        }
+        if order.participant != self.trader.participant {
+            refusals.field(Reason::NotOwner, "order");
+        }
+    }
+
+    /// Whether a smaller total leaves open what the uncrossing would give the order (PS-1.3, PS-13.19).
+    #[cold]
+    fn leaves_allotment(&self, asked: &Asked<'_>) -> bool {
+        let stands = self.order.state == OrderState::Open;
+        let allotted = if stands {
+            allotment_of(self.book, self.orders, self.place)
+        } else {
+            0
+        };
+        let least = u64::from(self.order.filled) + u64::from(allotted);
+        asked.total.count.compare(least) != Ordering::Less
+    }
+
+    /// Stage 3: 301 to 310, 312 to 315.
+    #[inline(always)]
+    fn test_terms(
+        &self,
+        now: Now,
+        until: Option<Time>,
+        asked: &Asked<'_>,
+        change: &Change,
+        refusals: &mut Refusals,
+    ) {
+        let order = self.order;
+        asked.test(self.instrument, self.book, refusals);
+        if let Some(until) = until {
+            let is_in_session = now.time < until && until <= self.session.closing_at();
+            if order.time_in_force != TimeInForce::Until || !is_in_session {
+                refusals.field(Reason::UntilNotInSession, "until");
+            }
+        }
+        let count = asked.price.count;
+        if self.session.tests_own_opposite()
+            && asked.price_is_in_range()
+            && self
+                .book
+                .has_own_opposite(order.group, order.side, count.floor, count.ceil())
+        {
+            refusals.field(Reason::OwnOppositeOrder, "price");
+        }
+        if asked.total.count.compare(u64::from(order.filled)) != Ordering::Greater {
+            refusals.limit(
+                Reason::TotalNotAboveFilled,
+                "quantity",
+                u64::from(order.filled),
+                None,
+            );
+        }
+        if !change.anything() {
+            refusals.whole(Reason::NoChange);
+        }
+    }
+
+    /// Reserved of PS-5.3 as it would be; Blocked follows from deals only and stays.
+    #[inline(always)]
+    fn reserved(&self, asked: &Asked<'_>) -> Minor {
+        let order = self.order;
+        let open = asked.total.admitted() - order.filled;
+        let open_value = value_of(asked.price.admitted(), open, self.book.tick_lot_value);
+        parts(order.deal_value, open_value, order.rate_ppm, order.floor).0
+    }
+}
+
 impl Market {
     pub(crate) fn amend_order(
         &mut self,
@@ -71,156 +194,58 @@ impl Market {
 
         let order = &self.orders[place as usize];
         let book = &self.books[order.book as usize];
-        let (asked, change) = asked(order, self.registry.instrument(book.instrument), command);
-        self.test_amend_rights(by, place, &asked, &change)?;
-        self.test_amend_terms(now, place, command, &asked, &change)?;
-        self.test_amend_money(place, &asked)?;
-        self.amend(now, place, command, &asked, &change);
-        Ok(())
-    }
-
-    /// Stage 2: 201 to 204, 208, 209. The participant tested is the actor's (PS-3.1).
-    #[inline]
-    fn test_amend_rights(
-        &mut self,
-        by: By,
-        place: Handle,
-        asked: &Asked,
-        change: &Change,
-    ) -> Result<(), Refused> {
-        let order = &self.orders[place as usize];
-        let session = &self.sessions[self.books[order.book as usize].session as usize];
-        let trader = &self.registry.traders[by.trader as usize];
-        let participant = self.registry.participant(trader.participant);
-        if !participant.may_trade(session.section, order.side, session.purpose) {
-            self.refusals.whole(Reason::NotAdmitted);
-        }
-        if !self.may_act_for(trader.participant, order.client) {
-            self.refusals.field(Reason::ClientNotAdmitted, "client");
-        }
-        if !trader.active {
-            self.refusals.field(Reason::AuthorityMissing, "by");
-        }
-        let is_parked = order.state == OrderState::Parked;
-        if !session.rights.may_amend(order.side, is_parked, change)
-            || session.phase == Phase::SellerCorrection
-                && change.less
-                && !self.leaves_allotment(place, asked)
-        {
-            self.refusals.whole(Reason::PhaseForbids);
-        }
-        if !order.state.is_live() {
-            self.refusals.limit(
-                Reason::OrderNotOpen,
-                "order",
-                u64::from(order.state.code()),
-                None,
-            );
-        }
-        if order.participant != trader.participant {
-            self.refusals.field(Reason::NotOwner, "order");
-        }
-        self.refusals.stage()
-    }
-
-    /// Whether a smaller total leaves open what the uncrossing would give the order (PS-1.3, PS-13.19).
-    fn leaves_allotment(&self, place: Handle, asked: &Asked) -> bool {
-        let order = &self.orders[place as usize];
-        let allotted = if order.state == OrderState::Open {
-            self.allotment_of(place)
+        let scene = Scene {
+            place,
+            orders: &self.orders,
+            order,
+            book,
+            session: &self.sessions[book.session as usize],
+            instrument: self.registry.instrument(book.instrument),
+            registry: &self.registry,
+            trader: &self.registry.traders[by.trader as usize],
+        };
+        let (asked, change) = asked(order, scene.instrument, command);
+        scene.test_rights(&asked, &change, &mut self.refusals);
+        self.refusals.stage()?;
+        scene.test_terms(now, command.until, &asked, &change, &mut self.refusals);
+        self.refusals.stage()?;
+        let reserved = if order.is_secured() {
+            scene.reserved(&asked)
         } else {
             0
         };
-        asked
-            .total
-            .count
-            .compare(u64::from(order.filled) + u64::from(allotted))
-            != Ordering::Less
-    }
-
-    /// Stage 3: 301 to 310, 312 to 315.
-    #[inline]
-    fn test_amend_terms(
-        &mut self,
-        now: Now,
-        place: Handle,
-        command: &AmendOrder,
-        asked: &Asked,
-        change: &Change,
-    ) -> Result<(), Refused> {
-        let order = &self.orders[place as usize];
-        let book = &self.books[order.book as usize];
-        let session = &self.sessions[book.session as usize];
-        asked.test(
-            self.registry.instrument(book.instrument),
-            book,
-            &mut self.refusals,
-        );
-        if let Some(until) = command.until {
-            let is_in_session = now.time < until && until <= session.closing_at();
-            if order.time_in_force != TimeInForce::Until || !is_in_session {
-                self.refusals.field(Reason::UntilNotInSession, "until");
-            }
-        }
-        let count = asked.price.count;
-        if session.tests_own_opposite()
-            && asked.price_is_in_range()
-            && book.has_own_opposite(order.group, order.side, count.floor, count.ceil())
-        {
-            self.refusals.field(Reason::OwnOppositeOrder, "price");
-        }
-        if asked.total.count.compare(u64::from(order.filled)) != Ordering::Greater {
-            self.refusals.limit(
-                Reason::TotalNotAboveFilled,
-                "quantity",
-                u64::from(order.filled),
-                None,
-            );
-        }
-        if !change.anything() {
-            self.refusals.whole(Reason::NoChange);
-        }
-        self.refusals.stage()
-    }
-
-    /// Stage 4: FREE + Reserved(old) ≥ Reserved(new) (PS-5.4).
-    #[inline]
-    fn test_amend_money(&mut self, place: Handle, asked: &Asked) -> Result<(), Refused> {
-        let order = &self.orders[place as usize];
-        if !order.is_secured() {
-            return Ok(());
-        }
-        let k = self.books[order.book as usize].tick_lot_value;
-        let open_value = value_of(
-            asked.price.admitted(),
-            asked.total.admitted() - order.filled,
-            k,
-        );
-        let needed: Minor = parts(order.deal_value, open_value, order.rate_ppm, order.floor).0;
-        let available = self.ledger.free(order.account) + order.reserved;
-        if available < needed {
+        // Stage 4: FREE + Reserved(old) ≥ Reserved(new) (PS-5.4).
+        let available = if reserved > order.reserved {
+            self.ledger.free(order.account) + order.reserved
+        } else {
+            reserved
+        };
+        if available < reserved {
             self.refusals
-                .limit(Reason::DepositShort, None, available, needed);
+                .limit(Reason::DepositShort, None, available, reserved);
         }
-        self.refusals.stage()
+        self.refusals.stage()?;
+        self.amend(now, place, command, &asked, &change, reserved);
+        Ok(())
     }
 
     /// The amended order keeps its place if it only became smaller; else it comes in anew (PS-6.3, PS-10.4).
+    #[inline(always)]
     fn amend(
         &mut self,
         now: Now,
         place: Handle,
         command: &AmendOrder,
-        asked: &Asked,
+        asked: &Asked<'_>,
         change: &Change,
+        reserved: Minor,
     ) {
-        let handle = self.orders[place as usize].book;
-        let book = &mut self.books[handle as usize];
-        let stood_in_book = self.orders[place as usize].state == OrderState::Open;
+        let order = &self.orders[place as usize];
+        let book = &mut self.books[order.book as usize];
+        let stood_in_book = order.state == OrderState::Open;
         let priority_kept = stood_in_book && !change.price() && !change.minimum && !change.more;
         let total = asked.total.admitted();
         if priority_kept {
-            let order = &self.orders[place as usize];
             book.shrink(order.side, order.price, order.total - total);
         } else if stood_in_book {
             book.part(&mut self.orders, place);
@@ -229,7 +254,9 @@ impl Market {
         }
         let order = &mut self.orders[place as usize];
         order.total = total;
-        order.until = command.until.or(order.until);
+        if command.until.is_some() {
+            order.until = command.until;
+        }
         if !priority_kept {
             order.price = asked.price.admitted();
             order.minimum = asked.minimum.map_or(0, |minimum| minimum.admitted());
@@ -239,7 +266,14 @@ impl Market {
                 book.conditional.insert(place);
             }
         }
-        deposit::settle(order, book.tick_lot_value, &mut self.ledger);
+        if reserved != order.reserved {
+            self.ledger.shift(
+                order.account,
+                (order.reserved, order.blocked),
+                (reserved, order.blocked),
+            );
+            order.reserved = reserved;
+        }
         book.channel += u64::from(stood_in_book);
         self.events.order_amended(&Amended {
             order: ordinal(place),
@@ -252,11 +286,7 @@ impl Market {
             reserved: order.reserved,
         });
         if !priority_kept {
-            if self.sessions[book.session as usize].is_matching() {
-                self.walk(place);
-            } else {
-                self.rest(place);
-            }
+            self.come_in(place);
         }
     }
 }

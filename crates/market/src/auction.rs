@@ -424,22 +424,21 @@ impl Market {
             "both sides are allotted the same"
         );
     }
+}
 
-    /// What the uncrossing of the book as it stands would give an order (PS-1.3).
-    pub(crate) fn allotment_of(&self, place: Handle) -> Lots {
-        let order = &self.orders[place as usize];
-        let book = &self.books[order.book as usize];
-        let Uncrossing { price, mut aside } = Simulation::of(book, &self.orders).uncross();
-        let Some(price) = price.filter(|price| order.accepts(price.price)) else {
-            return 0;
-        };
-        aside.sort_unstable();
-        let given = allot(book, &self.orders, order.side, &price, &aside);
-        given
-            .iter()
-            .find(|allotted| allotted.0 == place)
-            .map_or(0, |allotted| allotted.1)
-    }
+/// What the uncrossing of the book as it stands would give an order (PS-1.3).
+pub(crate) fn allotment_of(book: &Book, orders: &[Order], place: Handle) -> Lots {
+    let order = &orders[place as usize];
+    let Uncrossing { price, mut aside } = Simulation::of(book, orders).uncross();
+    let Some(price) = price.filter(|price| order.accepts(price.price)) else {
+        return 0;
+    };
+    aside.sort_unstable();
+    let given = allot(book, orders, order.side, &price, &aside);
+    given
+        .iter()
+        .find(|allotted| allotted.0 == place)
+        .map_or(0, |allotted| allotted.1)
 }
 
 #[cfg(test)]

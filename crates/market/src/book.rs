@@ -1,6 +1,7 @@
 //! The orders of one instrument in one session: two ladders with queues of orders, the parked ones, and what the
 //! instrument's price did. Who may enter and who trades with whom is decided elsewhere.
 
+use crate::codec::Fragment;
 use crate::kinds::Side;
 use crate::ladder::Ladder;
 use crate::order::{Group, Order};
@@ -35,6 +36,9 @@ impl Band {
     }
 }
 
+/// No order: no seller's limit is that low, no buyer's that high.
+const NO_BEST: [Ticks; 2] = [0, Ticks::MAX];
+
 /// Prices at which a group has orders in the book, for own_opposite_order (PS-2.8): how many for each.
 pub(crate) type OwnPrices = BTreeMap<(u32, Side, Ticks), u32>;
 
@@ -44,6 +48,8 @@ pub(crate) struct Book {
     /// k of PS-0.7.
     pub(crate) tick_lot_value: u64,
     sides: [Ladder; 2],
+    /// The best price of each side (PS-2.1), or one that crosses nothing.
+    best: [Ticks; 2],
     /// By place, which is the order of their ids.
     pub(crate) parked: BTreeSet<Handle>,
     /// Live conditional orders, parked ones included (PS-4.7).
@@ -57,7 +63,7 @@ pub(crate) struct Book {
     /// Kept only as long as the session may yet test own_opposite_order.
     pub(crate) own_prices: Option<OwnPrices>,
     /// Session and instrument, encoded.
-    pub(crate) names: Box<[u8]>,
+    pub(crate) names: Fragment,
 }
 
 /// What is fixed when a session is made.
@@ -68,7 +74,7 @@ pub(crate) struct NewBook {
     pub(crate) reference: Option<u64>,
     pub(crate) bounds: Bounds,
     pub(crate) keeps_own_prices: bool,
-    pub(crate) names: Box<[u8]>,
+    pub(crate) names: Fragment,
 }
 
 impl Book {
@@ -78,6 +84,7 @@ impl Book {
             instrument: new.instrument,
             tick_lot_value: new.tick_lot_value,
             sides: [Ladder::default(), Ladder::default()],
+            best: NO_BEST,
             parked: BTreeSet::new(),
             conditional: BTreeSet::new(),
             reference: new.reference,
@@ -105,9 +112,27 @@ impl Book {
     /// The best price of a side: the highest of buyers, the lowest of sellers (PS-2.1).
     #[inline]
     pub(crate) fn best(&self, side: Side) -> Option<Ticks> {
-        match side {
-            Side::Buy => self.side(side).at_or_below(Ticks::MAX),
-            Side::Sell => self.side(side).at_or_above(0),
+        let best = self.best[side.index()];
+        (best != NO_BEST[side.index()]).then_some(best)
+    }
+
+    /// A price came to a side.
+    #[inline]
+    fn raise_best(&mut self, side: Side, price: Ticks) {
+        let best = &mut self.best[side.index()];
+        *best = match side {
+            Side::Buy => price.max(*best),
+            Side::Sell => price.min(*best),
+        };
+    }
+
+    /// A price has left a side.
+    #[inline]
+    fn lower_best(&mut self, side: Side, price: Ticks) {
+        if self.best[side.index()] == price {
+            self.best[side.index()] = self
+                .next_worse(side, price)
+                .unwrap_or(NO_BEST[side.index()]);
         }
     }
 
@@ -135,6 +160,7 @@ impl Book {
         let (side, price, open, group) = (order.side, order.price, order.open(), order.group);
         let level = self.sides[side.index()].level_to_join(price);
         level.add(open);
+        let is_new = level.count == 1;
         let last = std::mem::replace(&mut level.last, place);
         if last == NONE {
             level.first = place;
@@ -144,6 +170,9 @@ impl Book {
         let order = &mut orders[place as usize];
         order.before = last;
         order.after = NONE;
+        if is_new {
+            self.raise_best(side, price);
+        }
         if let Some(own_prices) = &mut self.own_prices {
             *own_prices.entry((group.key(), side, price)).or_insert(0) += 1;
         }
@@ -171,6 +200,7 @@ impl Book {
         }
         if level.count == 0 {
             ladder.leave(price);
+            self.lower_best(side, price);
         }
         if let Some(own_prices) = &mut self.own_prices {
             forget_own(own_prices, (group.key(), side, price));

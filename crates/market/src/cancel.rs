@@ -93,13 +93,16 @@ impl Market {
 
     pub(crate) fn mass_cancel(&mut self, by: By, command: &MassCancel<'_>) -> Result<(), Refused> {
         self.test_actor(by, Givers::Both);
-        let session = self.find_session(command.session);
-        let instrument = command
-            .instrument
-            .and_then(|instrument| self.find_book(session, instrument).0);
+        let session = self.session_names.find(command.session);
+        self.test_session(session);
+        let instrument = command.instrument.and_then(|name| {
+            let instrument = self.registry.instrument_names.find(name);
+            self.find_book(session, instrument);
+            instrument
+        });
         let client = command
             .client
-            .and_then(|client| self.registry.find_client(client));
+            .and_then(|client| self.registry.find_client(client.as_bytes()));
         if command.client.is_some() && client.is_none() {
             self.refusals.field(Reason::UnknownClient, "client");
         }

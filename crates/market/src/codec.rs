@@ -5,86 +5,67 @@ use crate::limits::TEXT_BYTES_MAX;
 use crate::units::{Decimal, Time};
 use std::fmt;
 
-/// Bytes that are no frame or no state: which expectation they disappointed, and where.
+/// Bytes that are no frame or no state: which expectation they disappointed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed {
-    what: &'static str,
-    at: usize,
+    // A thin pointer: a number or this fits two registers.
+    what: &'static &'static str,
 }
 
 impl Malformed {
-    pub(crate) fn new(what: &'static str, at: usize) -> Malformed {
-        Malformed { what, at }
+    pub(crate) const fn new(what: &'static &'static str) -> Malformed {
+        Malformed { what }
     }
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "malformed at byte {}: {}", self.at, self.what)
+        write!(to, "malformed: {}", self.what)
     }
 }
 
 impl std::error::Error for Malformed {}
 
-/// Something was read that is not the form expected; what it was stands in the reader, so that results stay small.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Unreadable;
-
-pub(crate) type Read<T> = Result<T, Unreadable>;
+pub(crate) type Read<T> = Result<T, Malformed>;
 
 const NIL: u8 = 0xc0;
 const FALSE: u8 = 0xc2;
 const TRUE: u8 = 0xc3;
 
-/// Walks over bytes from their beginning.
+/// Walks over bytes from their beginning. While its methods are inlined it lives in registers; it is handed to a function
+/// that is not only as a copy.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    length: usize,
-    what: &'static str,
-}
-
-/// Reads bytes as a whole: nothing may follow what `read` reads.
-#[inline]
-pub(crate) fn read_whole<'a, T>(
-    bytes: &'a [u8],
-    read: impl FnOnce(&mut Reader<'a>) -> Read<T>,
-) -> Result<T, Malformed> {
-    let mut reader = Reader::new(bytes);
-    let value = read(&mut reader).and_then(|value| {
-        reader.expect(reader.rest.is_empty(), "nothing may follow")?;
-        Ok(value)
-    });
-    value.map_err(|Unreadable| reader.malformed())
 }
 
 impl<'a> Reader<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes, length: bytes.len(), what: "" }
+        Reader { rest: bytes }
     }
 
-    #[cold]
-    pub(crate) fn malformed(&self) -> Malformed {
-        Malformed::new(self.what, self.length - self.rest.len())
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn refuse<T>(&mut self, what: &'static str) -> Read<T> {
-        self.what = what;
-        Err(Unreadable)
+    #[inline(always)]
+    pub(crate) fn refuse<T>(&self, what: &'static &'static str) -> Read<T> {
+        Err(Malformed::new(what))
     }
 
     /// An error unless `holds`.
     #[inline(always)]
-    pub(crate) fn expect(&mut self, holds: bool, what: &'static str) -> Read<()> {
+    pub(crate) fn expect(&self, holds: bool, what: &'static &'static str) -> Read<()> {
         if holds { Ok(()) } else { self.refuse(what) }
+    }
+
+    /// Everything has been read.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> Read<()> {
+        self.expect(self.rest.is_empty(), &"nothing may follow")
     }
 
     #[inline(always)]
     fn byte(&mut self) -> Read<u8> {
         let Some((first, rest)) = self.rest.split_first() else {
-            return self.refuse("the bytes end too early");
+            return self.refuse(&"the bytes end too early");
         };
         self.rest = rest;
         Ok(*first)
@@ -93,7 +74,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn take(&mut self, length: usize) -> Read<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
-            return self.refuse("the bytes end too early");
+            return self.refuse(&"the bytes end too early");
         };
         self.rest = rest;
         Ok(taken)
@@ -102,7 +83,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn chunk<const N: usize>(&mut self) -> Read<[u8; N]> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
-            return self.refuse("the bytes end too early");
+            return self.refuse(&"the bytes end too early");
         };
         self.rest = rest;
         Ok(*taken)
@@ -114,31 +95,42 @@ impl<'a> Reader<'a> {
         if first < 0x80 {
             return Ok(u64::from(first));
         }
-        let (number, below) = match first {
-            0xcc => (u64::from(self.byte()?), 0x80),
-            0xcd => (u64::from(u16::from_be_bytes(self.chunk()?)), 0x100),
-            0xce => (u64::from(u32::from_be_bytes(self.chunk()?)), 0x1_0000),
-            0xcf => (u64::from_be_bytes(self.chunk()?), 0x1_0000_0000),
-            _ => return self.refuse("an unsigned integer is expected"),
+        let class = first.wrapping_sub(0xcc);
+        self.expect(class <= 3, &"an unsigned integer is expected")?;
+        let size = 1 << class;
+        // Mostly there are eight bytes to load at once, of which the first `size` count.
+        let number = match self.rest.first_chunk::<8>() {
+            Some(word) => {
+                self.rest = &self.rest[size..];
+                u64::from_be_bytes(*word) >> (64 - 8 * size)
+            }
+            None => self
+                .take(size)?
+                .iter()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
         };
-        self.expect(number >= below, "an integer stands in its shortest form")?;
+        const SHORTEST: [u64; 4] = [0x80, 0x100, 0x1_0000, 0x1_0000_0000];
+        self.expect(
+            number >= SHORTEST[usize::from(class)],
+            &"an integer stands in its shortest form",
+        )?;
         Ok(number)
     }
 
     /// An unsigned integer of at most `most`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn uint_to(&mut self, most: u64) -> Read<u64> {
         let number = self.uint()?;
-        self.expect(number <= most, "an integer is above its limit")?;
+        self.expect(number <= most, &"an integer is above its limit")?;
         Ok(number)
     }
 
     /// An unsigned integer of at most `most`, which fits 32 bits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn small(&mut self, most: u32) -> Read<u32> {
         match u32::try_from(self.uint()?) {
             Ok(number) if number <= most => Ok(number),
-            _ => self.refuse("an integer is above its limit"),
+            _ => self.refuse(&"an integer is above its limit"),
         }
     }
 
@@ -152,25 +144,28 @@ impl<'a> Reader<'a> {
         self.long_array(first)
     }
 
-    #[cold]
+    #[inline(always)]
     fn long_array(&mut self, first: u8) -> Read<usize> {
         let (length, below) = match first {
             0xdc => (u32::from(u16::from_be_bytes(self.chunk()?)), 0x10),
             0xdd => (u32::from_be_bytes(self.chunk()?), 0x1_0000),
-            _ => return self.refuse("an array is expected"),
+            _ => return self.refuse(&"an array is expected"),
         };
-        self.expect(length >= below, "an array stands in its shortest form")?;
+        self.expect(length >= below, &"an array stands in its shortest form")?;
         // Each element takes at least a byte: a length that the bytes cannot hold must not reserve memory.
         let length = length as usize;
-        self.expect(length <= self.rest.len(), "an array is longer than its bytes")?;
+        self.expect(
+            length <= self.rest.len(),
+            &"an array is longer than its bytes",
+        )?;
         Ok(length)
     }
 
     /// An array of exactly so many elements.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fields(&mut self, count: usize) -> Read<()> {
         let found = self.array()?;
-        self.expect(found == count, "a struct has another number of fields")
+        self.expect(found == count, &"a struct has another number of fields")
     }
 
     /// A text whose UTF-8 has not been looked at.
@@ -181,21 +176,24 @@ impl<'a> Reader<'a> {
             0xa0..=0xbf => usize::from(first & 0x1f),
             0xd9 => {
                 let length = usize::from(self.byte()?);
-                self.expect(length >= 0x20, "a text stands in its shortest form")?;
+                self.expect(length >= 0x20, &"a text stands in its shortest form")?;
                 length
             }
-            _ => return self.refuse("a text of at most 200 bytes is expected"),
+            _ => return self.refuse(&"a text of at most 200 bytes is expected"),
         };
-        self.expect(length != 0 && length <= TEXT_BYTES_MAX, "a text has 1 to 200 bytes")?;
+        self.expect(
+            length != 0 && length <= TEXT_BYTES_MAX,
+            &"a text has 1 to 200 bytes",
+        )?;
         self.take(length)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&mut self) -> Read<&'a str> {
         let bytes = self.text_bytes()?;
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(text),
-            Err(_) => self.refuse("a text is not UTF-8"),
+            Err(_) => self.refuse(&"a text is not UTF-8"),
         }
     }
 
@@ -205,7 +203,7 @@ impl<'a> Reader<'a> {
         let bytes = self.text_bytes()?;
         let found = find(bytes);
         if found.is_none() && std::str::from_utf8(bytes).is_err() {
-            return self.refuse("a text is not UTF-8");
+            return self.refuse(&"a text is not UTF-8");
         }
         Ok(found)
     }
@@ -215,7 +213,7 @@ impl<'a> Reader<'a> {
         let bytes = self.text_bytes()?;
         match Decimal::parse(bytes) {
             Some(value) => Ok(value),
-            None => self.refuse("a decimal is expected"),
+            None => self.refuse(&"a decimal is expected"),
         }
     }
 
@@ -234,7 +232,11 @@ impl<'a> Reader<'a> {
     /// Nil, or what `read` reads.
     #[inline(always)]
     pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.nil() { Ok(None) } else { read(self).map(Some) }
+        if self.nil() {
+            Ok(None)
+        } else {
+            read(self).map(Some)
+        }
     }
 
     /// An array whose elements `read` reads.
@@ -252,7 +254,7 @@ impl<'a> Reader<'a> {
         match self.byte()? {
             FALSE => Ok(false),
             TRUE => Ok(true),
-            _ => self.refuse("a boolean is expected"),
+            _ => self.refuse(&"a boolean is expected"),
         }
     }
 
@@ -262,14 +264,14 @@ impl<'a> Reader<'a> {
         // Every member is below 128, one byte.
         match of(u64::from(self.byte()?)) {
             Some(member) => Ok(member),
-            None => self.refuse("no member of this enumeration"),
+            None => self.refuse(&"no member of this enumeration"),
         }
     }
 
     #[inline(always)]
     pub(crate) fn time(&mut self) -> Read<Time> {
         let header = self.byte()?;
-        self.expect(header == 0x92, "a time is seconds and nanoseconds")?;
+        self.expect(header == 0x92, &"a time is seconds and nanoseconds")?;
         let seconds = self.uint()?;
         let nanos = self.small(999_999_999)?;
         Ok(Time { seconds, nanos })
@@ -293,68 +295,48 @@ impl Fragment {
         write(&mut writer);
         let bytes = writer.into_bytes();
         let mut block = [0; BLOCK];
-        let long = if bytes.len() <= BLOCK {
+        let is_short = bytes.len() <= BLOCK;
+        if is_short {
             block[..bytes.len()].copy_from_slice(&bytes);
-            Box::default()
-        } else {
-            bytes.clone().into_boxed_slice()
-        };
-        Fragment { block, length: bytes.len(), long }
+        }
+        let length = bytes.len();
+        Fragment {
+            block,
+            length,
+            long: if is_short {
+                Box::default()
+            } else {
+                bytes.into_boxed_slice()
+            },
+        }
     }
 }
 
-/// Bytes that grow; each method appends one value in its shortest form.
-#[derive(Default)]
-pub(crate) struct Writer {
-    /// What has been written, and room after it.
-    bytes: Vec<u8>,
-    at: usize,
-}
+/// Room for the longest event that has a bounded number of fields: six texts of 200 bytes and fourteen numbers.
+pub(crate) const ROOM: usize = 2048;
 
 /// The longest form of a number.
 const NUMBER: usize = 9;
 
-impl Writer {
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.bytes.resize(self.at + more, 0);
-    }
+/// Writes values one behind the other in their shortest form. While its methods are inlined its place lives in a register.
+pub(crate) struct Cursor<'a> {
+    to: &'a mut [u8; ROOM],
+    at: usize,
+}
 
-    pub(crate) fn written(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.at]
-    }
-
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.at);
-        self.bytes
-    }
-
-    /// Goes back to the first `length` bytes.
-    #[inline]
-    pub(crate) fn truncate(&mut self, length: usize) {
-        assert!(length <= self.at, "only what was written is taken back");
-        self.at = length;
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, more: usize) {
-        let length = (2 * self.bytes.len()).max(self.at + more).max(4096);
-        self.bytes.resize(length, 0);
+impl Cursor<'_> {
+    /// How much has been written.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> usize {
+        self.at
     }
 
     /// The next N bytes to write to; `at` has not moved.
     #[inline(always)]
     fn next<const N: usize>(&mut self) -> &mut [u8; N] {
-        if self.bytes.len() < self.at + N {
-            self.grow(N);
-        }
-        self.bytes[self.at..].first_chunk_mut().expect("there is room")
-    }
-
-    #[inline(always)]
-    pub(crate) fn byte(&mut self, byte: u8) {
-        *self.next() = [byte];
-        self.at += 1;
+        self.to[self.at..]
+            .first_chunk_mut()
+            .expect("there is room for an event")
     }
 
     #[inline(always)]
@@ -394,13 +376,14 @@ impl Writer {
         self.at += used;
     }
 
+    #[inline(always)]
     pub(crate) fn int(&mut self, number: i64) {
         if let Ok(number) = u64::try_from(number) {
             return self.uint(number);
         }
         let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
         match number {
-            -32..=-1 => self.byte(h),
+            -32..=-1 => self.bytes([h]),
             -0x80..=-33 => self.bytes([0xd0, h]),
             -0x8000..=-0x81 => self.bytes([0xd1, g, h]),
             -0x8000_0000..=-0x8001 => self.bytes([0xd2, e, f, g, h]),
@@ -408,29 +391,26 @@ impl Writer {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn array(&mut self, length: usize) {
         let (header, used) = array_header(length);
         self.raw(&header[5 - used..]);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&mut self, text: &str) {
         let length = u8::try_from(text.len()).expect("a text has at most 200 bytes");
         if length < 0x20 {
-            self.byte(0xa0 | length);
+            self.bytes([0xa0 | length]);
         } else {
             self.bytes([0xd9, length]);
         }
         self.raw(text.as_bytes());
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn raw(&mut self, encoded: &[u8]) {
-        if self.bytes.len() < self.at + encoded.len() {
-            self.grow(encoded.len());
-        }
-        self.bytes[self.at..self.at + encoded.len()].copy_from_slice(encoded);
+        self.to[self.at..self.at + encoded.len()].copy_from_slice(encoded);
         self.at += encoded.len();
     }
 
@@ -445,12 +425,12 @@ impl Writer {
 
     #[inline(always)]
     pub(crate) fn nil(&mut self) {
-        self.byte(NIL);
+        self.bytes([NIL]);
     }
 
     #[inline(always)]
     pub(crate) fn boolean(&mut self, value: bool) {
-        self.byte(if value { TRUE } else { FALSE });
+        self.bytes([if value { TRUE } else { FALSE }]);
     }
 
     #[inline(always)]
@@ -461,6 +441,7 @@ impl Writer {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn optional_text(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.text(text),
@@ -468,9 +449,9 @@ impl Writer {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn time(&mut self, time: Time) {
-        self.byte(0x92);
+        self.bytes([0x92]);
         self.uint(time.seconds);
         self.uint(u64::from(time.nanos));
     }
@@ -484,6 +465,119 @@ impl Writer {
     }
 }
 
+/// Bytes that grow. Every value goes through a cursor into the room behind what has been written.
+#[derive(Default)]
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Writer {
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.bytes.resize(self.at + more, 0);
+    }
+
+    pub(crate) fn written(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.at]
+    }
+
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.at);
+        self.bytes
+    }
+
+    /// Goes back to the first `length` bytes.
+    #[inline(always)]
+    pub(crate) fn truncate(&mut self, length: usize) {
+        assert!(length <= self.at, "only what was written is taken back");
+        self.at = length;
+    }
+
+    /// A cursor behind what has been written; `advance` by its length keeps what it wrote.
+    #[inline(always)]
+    pub(crate) fn cursor(&mut self) -> Cursor<'_> {
+        if self.bytes.len() < self.at + ROOM {
+            self.grow();
+        }
+        Cursor {
+            to: self.bytes[self.at..]
+                .first_chunk_mut()
+                .expect("there is room"),
+            at: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, length: usize) {
+        self.at += length;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let length = (2 * self.bytes.len()).max(self.at + 2 * ROOM);
+        self.bytes.resize(length, 0);
+    }
+
+    /// Writes through a cursor and keeps it.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut Cursor<'_>)) {
+        let mut cursor = self.cursor();
+        write(&mut cursor);
+        let length = cursor.length();
+        self.advance(length);
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.write(|to| to.bytes(bytes));
+    }
+
+    pub(crate) fn uint(&mut self, number: u64) {
+        self.write(|to| to.uint(number));
+    }
+
+    #[cfg(test)]
+    fn int(&mut self, number: i64) {
+        self.write(|to| to.int(number));
+    }
+
+    pub(crate) fn array(&mut self, length: usize) {
+        self.write(|to| to.array(length));
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.write(|to| to.text(text));
+    }
+
+    pub(crate) fn fragment(&mut self, fragment: &Fragment) {
+        self.write(|to| to.fragment(fragment));
+    }
+
+    pub(crate) fn nil(&mut self) {
+        self.write(|to| to.nil());
+    }
+
+    pub(crate) fn boolean(&mut self, value: bool) {
+        self.write(|to| to.boolean(value));
+    }
+
+    pub(crate) fn optional_uint(&mut self, number: Option<u64>) {
+        self.write(|to| to.optional_uint(number));
+    }
+
+    pub(crate) fn optional_text(&mut self, text: Option<&str>) {
+        self.write(|to| to.optional_text(text));
+    }
+
+    pub(crate) fn time(&mut self, time: Time) {
+        self.write(|to| to.time(time));
+    }
+
+    pub(crate) fn optional_time(&mut self, time: Option<Time>) {
+        self.write(|to| to.optional_time(time));
+    }
+}
+
 /// The header of an array in the last bytes of five, and how many of them it takes.
 #[inline]
 pub(crate) fn array_header(length: usize) -> ([u8; 5], usize) {
@@ -492,7 +586,10 @@ pub(crate) fn array_header(length: usize) -> ([u8; 5], usize) {
         0..=0x0f => ([0, 0, 0, 0, 0x90 | d], 1),
         0x10..=0xffff => ([0, 0, 0xdc, c, d], 3),
         _ => {
-            assert!(length <= 0xffff_ffff, "an array has fewer than 2^32 elements");
+            assert!(
+                length <= 0xffff_ffff,
+                "an array has fewer than 2^32 elements"
+            );
             ([0xdd, a, b, c, d], 5)
         }
     }

@@ -7,17 +7,26 @@ use crate::kinds::{
     ActorKind, Mechanism, NamesAt, OpenOrders, ParticipantKind, Phase, SelfTrade, Side, TimeInForce,
 };
 use crate::limits::{ORDINAL_MAX, PPM, TICK_LOT_VALUE_MAX};
-use crate::units::{Decimal, Minor, Ordinal, Step, Time};
+use crate::names::Names;
+use crate::registry::Registry;
+use crate::units::{Decimal, Handle, Minor, NONE, Ordinal, Step, Time};
 
-/// A numbered command with its time and who gave it.
-pub(crate) struct Frame<'a> {
+/// What stands before the command: number, time, who gives it.
+pub(crate) struct Head {
     pub(crate) number: Ordinal,
     pub(crate) time: Time,
-    pub(crate) actor_kind: ActorKind,
-    pub(crate) actor: &'a str,
-    pub(crate) command: Command<'a>,
+    pub(crate) kind: ActorKind,
+    /// The trader's handle, where the actor is one that is known.
+    pub(crate) trader: Option<Handle>,
 }
 
+/// What names of a frame are looked up in while it is read: commands about orders carry handles.
+pub(crate) struct Known<'a> {
+    pub(crate) sessions: &'a Names,
+    pub(crate) registry: &'a Registry,
+}
+
+/// Every command but the three about one order, which are read and decided without a detour.
 pub(crate) enum Command<'a> {
     CreateSession(Box<CreateSession<'a>>),
     ChangePhase {
@@ -38,11 +47,6 @@ pub(crate) enum Command<'a> {
         resume_at: Time,
     },
     SetBand(SetBand<'a>),
-    PlaceOrder(PlaceOrder<'a>),
-    AmendOrder(AmendOrder),
-    CancelOrder {
-        order: Ordinal,
-    },
     MassCancel(MassCancel<'a>),
     ExpireOrders {
         session: &'a str,
@@ -106,13 +110,15 @@ pub(crate) struct SetBand<'a> {
     pub(crate) bounds: Bounds,
 }
 
-pub(crate) struct PlaceOrder<'a> {
-    pub(crate) session: &'a str,
-    pub(crate) instrument: &'a str,
+/// Names stand as handles; `None` is an unknown one.
+pub(crate) struct PlaceOrder {
+    pub(crate) session: Option<Handle>,
+    pub(crate) instrument: Option<Handle>,
     pub(crate) side: Side,
     pub(crate) price: Decimal,
     pub(crate) quantity: Decimal,
-    pub(crate) client: Option<&'a str>,
+    /// `NONE` where none is named.
+    pub(crate) client: Option<Handle>,
     pub(crate) minimum: Option<Decimal>,
     pub(crate) indivisible: bool,
     pub(crate) time_in_force: TimeInForce,
@@ -199,61 +205,70 @@ pub(crate) struct Withdrawal<'a> {
     pub(crate) amount: Minor,
 }
 
-/// Reads a frame: `[number, [seconds, nanoseconds], actor kind, actor id, command]`.
-pub(crate) fn read_frame(bytes: &[u8]) -> Read<Frame<'_>> {
-    let mut reader = Reader::new(bytes);
-    reader.fields(5)?;
-    let frame = Frame {
-        number: reader.uint_to(ORDINAL_MAX)?,
-        time: reader.time()?,
-        actor_kind: reader.member(ActorKind::of)?,
-        actor: reader.text()?,
-        command: read_command(&mut reader)?,
-    };
-    reader.end()?;
-    Ok(frame)
+/// The beginning of a frame `[number, [seconds, nanoseconds], actor kind, actor id, command]`, up to the command.
+#[inline(always)]
+pub(crate) fn read_head(from: &mut Reader<'_>, traders: &Names) -> Read<Head> {
+    from.fields(5)?;
+    let number = from.uint_to(ORDINAL_MAX)?;
+    let time = from.time()?;
+    let kind = from.member(ActorKind::of)?;
+    let trader = from.name(|actor| {
+        if kind == ActorKind::Trader {
+            traders.find_bytes(actor)
+        } else {
+            None
+        }
+    })?;
+    Ok(Head {
+        number,
+        time,
+        kind,
+        trader,
+    })
 }
 
-fn read_command<'a>(from: &mut Reader<'a>) -> Read<Command<'a>> {
+pub(crate) const PLACE_ORDER: u64 = 46;
+pub(crate) const AMEND_ORDER: u64 = 47;
+pub(crate) const CANCEL_ORDER: u64 = 48;
+
+/// The tag of a command, after which its fields follow.
+#[inline(always)]
+pub(crate) fn read_tag(from: &mut Reader<'_>) -> Read<u64> {
     let length = from.array()?;
-    from.expect(length > 0, "a command has a tag")?;
+    from.expect(length > 0, &"a command has a tag")?;
     let tag = from.uint()?;
     let fields = match tag {
-        40 => 10,
+        40 | PLACE_ORDER | 63 => 10,
         41 => 3,
         42..=44 | 50 => 2,
         45 => 6,
-        46 | 63 => 10,
-        47 | 49 => 5,
-        48 | 68 => 1,
+        AMEND_ORDER | 49 => 5,
+        CANCEL_ORDER | 68 => 1,
         60 | 62 => 7,
         61 | 64 => 4,
         65..=67 => 5,
-        _ => return from.refuse("no command of the market has this tag"),
+        _ => return from.refuse(&"no command of the market has this tag"),
     };
     from.expect(
         length == fields + 1,
-        "a command has another number of fields",
+        &"a command has another number of fields",
     )?;
-    match tag {
-        46 => read_place_order(from),
-        47 => read_amend_order(from),
-        48 => Ok(Command::CancelOrder {
-            order: from.uint_to(ORDINAL_MAX)?,
-        }),
-        40..=45 | 49 | 50 => read_session_command(tag, from),
-        _ => read_follow_up(tag, from),
-    }
+    Ok(tag)
 }
 
-fn read_place_order<'a>(from: &mut Reader<'a>) -> Read<Command<'a>> {
+#[inline(always)]
+pub(crate) fn read_place_order(from: &mut Reader<'_>, known: &Known<'_>) -> Read<PlaceOrder> {
+    let registry = known.registry;
     let command = PlaceOrder {
-        session: from.text()?,
-        instrument: from.text()?,
+        session: from.name(|name| known.sessions.find_bytes(name))?,
+        instrument: from.name(|name| registry.instrument_names.find_bytes(name))?,
         side: from.member(Side::of)?,
         price: from.decimal()?,
         quantity: from.decimal()?,
-        client: from.option(Reader::text)?,
+        client: match from.option(|from| from.name(|name| registry.find_client(name)))? {
+            Some(client) => client,
+            None => Some(NONE),
+        },
         minimum: from.option(Reader::decimal)?,
         indivisible: from.boolean()?,
         time_in_force: from.member(TimeInForce::of)?,
@@ -262,19 +277,28 @@ fn read_place_order<'a>(from: &mut Reader<'a>) -> Read<Command<'a>> {
     let until_fits = command.until.is_some() == (command.time_in_force == TimeInForce::Until);
     from.expect(
         until_fits,
-        "until goes with time in force until, and only with it",
+        &"until goes with time in force until, and only with it",
     )?;
-    Ok(Command::PlaceOrder(command))
+    Ok(command)
 }
 
-fn read_amend_order<'a>(from: &mut Reader<'a>) -> Read<Command<'a>> {
-    Ok(Command::AmendOrder(AmendOrder {
+#[inline(always)]
+pub(crate) fn read_amend_order(from: &mut Reader<'_>) -> Read<AmendOrder> {
+    Ok(AmendOrder {
         order: from.uint_to(ORDINAL_MAX)?,
         price: from.option(Reader::decimal)?,
         quantity: from.option(Reader::decimal)?,
         minimum: from.option(Reader::decimal)?,
         until: from.option(Reader::time)?,
-    }))
+    })
+}
+
+/// Any other command, by its tag.
+pub(crate) fn read_command<'a>(tag: u64, from: &mut Reader<'a>) -> Read<Command<'a>> {
+    match tag {
+        40..=45 | 49 | 50 => read_session_command(tag, from),
+        _ => read_follow_up(tag, from),
+    }
 }
 
 fn read_session_command<'a>(tag: u64, from: &mut Reader<'a>) -> Read<Command<'a>> {
@@ -357,7 +381,7 @@ fn read_create_session<'a>(session: &'a str, from: &mut Reader<'a>) -> Read<Comm
     };
     from.expect(
         crate::phases::is_plan(command.mechanism, &command.phases),
-        "a legal phase plan is expected",
+        &"a legal phase plan is expected",
     )?;
     Ok(Command::CreateSession(Box::new(command)))
 }
@@ -434,7 +458,7 @@ pub(crate) fn read_terms<'a>(from: &mut Reader<'a>) -> Read<Terms<'a>> {
     let (tick, tick_step) = read_step(from)?;
     let (lot, lot_step) = read_step(from)?;
     let tick_lot_value = from.uint_to(TICK_LOT_VALUE_MAX)?;
-    from.expect(tick_lot_value > 0, "a tick for a lot has a value")?;
+    from.expect(tick_lot_value > 0, &"a tick for a lot has a value")?;
     Ok(Terms {
         tick,
         lot,
@@ -451,7 +475,7 @@ fn read_step<'a>(from: &mut Reader<'a>) -> Read<(&'a str, Step)> {
     let text = from.text()?;
     match Decimal::parse(text.as_bytes()).and_then(Step::of) {
         Some(step) => Ok((text, step)),
-        None => from.refuse("a tick or lot above zero is expected"),
+        None => from.refuse(&"a tick or lot above zero is expected"),
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) fn parts(
     rate_ppm: u32,
     floor: Minor,
 ) -> (Minor, Minor) {
+    if deal_value == 0 {
+        return (secured(open_value, rate_ppm, floor), 0);
+    }
     let blocked = secured(deal_value, rate_ppm, floor);
     let required = secured(deal_value + open_value, rate_ppm, floor);
     (required - blocked, blocked)

@@ -2,6 +2,7 @@
 //! assert what they touch as they go; this is for tests and for state that comes from outside.
 
 use crate::book::{Book, OwnPrices};
+use crate::codec::Fragment;
 use crate::kinds::{Mechanism, OrderState, Phase, Side, TimeInForce};
 use crate::ladder::Level;
 use crate::limits::{
@@ -14,7 +15,7 @@ use crate::units::{Handle, Minor, NONE, Ticks};
 use std::collections::BTreeSet;
 
 /// Which sentence does not hold.
-pub(crate) type Broken = &'static str;
+pub(crate) type Broken = &'static &'static str;
 
 fn holds(holds: bool, sentence: Broken) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(sentence) }
@@ -26,6 +27,10 @@ impl Market {
     /// # Errors
     /// The sentence that does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
+        self.prove().map_err(|broken| *broken)
+    }
+
+    pub(crate) fn prove(&self) -> Result<(), Broken> {
         for order in &self.orders {
             self.check_order(order)?;
         }
@@ -42,37 +47,37 @@ impl Market {
         let (price, total) = (u64::from(order.price), u64::from(order.total));
         holds(
             (1..=PRICE_TICKS_MAX).contains(&price),
-            "a price is within its limits",
+            &"a price is within its limits",
         )?;
         holds(
             (1..=QUANTITY_LOTS_MAX).contains(&total),
-            "a total is within its limits",
+            &"a total is within its limits",
         )?;
         let value = u128::from(price) * u128::from(total) * u128::from(k);
         holds(
             value <= u128::from(ORDER_VALUE_MAX),
-            "an order's value is within its limit",
+            &"an order's value is within its limit",
         )?;
         holds(
             order.minimum <= order.total,
-            "a minimum is at most the total",
+            &"a minimum is at most the total",
         )?;
         let is_full = order.filled == order.total;
         holds(
             order.filled <= order.total,
-            "no order is filled beyond its total",
+            &"no order is filled beyond its total",
         )?;
         holds(
             is_full == (order.state == OrderState::Filled),
-            "an order that is full is FILLED, and only that",
+            &"an order that is full is FILLED, and only that",
         )?;
         holds(
             order.deal_value <= DEAL_VALUE_MAX,
-            "limits bound what an order can trade",
+            &"limits bound what an order can trade",
         )?;
         holds(
             order.parts(k) == (order.reserved, order.blocked),
-            "reserved and blocked follow from an order's values",
+            &"reserved and blocked follow from an order's values",
         )
     }
 
@@ -87,7 +92,7 @@ impl Market {
             .iter()
             .zip(values)
             .all(|(order, value)| order.deal_value == value);
-        holds(agree, "Vf of an order is the sum over its deals")
+        holds(agree, &"Vf of an order is the sum over its deals")
     }
 
     fn check_money(&self) -> Result<(), Broken> {
@@ -103,30 +108,30 @@ impl Market {
             let found = (u128::from(balances.reserved), u128::from(balances.blocked));
             holds(
                 found == sum,
-                "an account's reserved and blocked are those of its orders",
+                &"an account's reserved and blocked are those of its orders",
             )?;
             holds(
                 account.exists || balances.sum() == 0,
-                "only an account holds money",
+                &"only an account holds money",
             )?;
             holds(
-                balances.sum() <= u128::from(ACCOUNT_MAX),
-                "an account is within its limit",
+                balances.sum() <= ACCOUNT_MAX,
+                &"an account is within its limit",
             )?;
-            held[account.currency as usize] += balances.sum();
+            held[account.currency as usize] += u128::from(balances.sum());
         }
         for (handle, sum) in (0..).zip(held) {
             let total = self.ledger.total(handle);
             let Some(expected) = total.credits.checked_sub(total.paid) else {
-                return Err("no more is paid out than came in");
+                return Err(&"no more is paid out than came in");
             };
             holds(
                 sum == u128::from(expected),
-                "accounts sum to credits less payments",
+                &"accounts sum to credits less payments",
             )?;
             holds(
                 expected <= CURRENCY_SUM_MAX,
-                "a currency is within its limit",
+                &"a currency is within its limit",
             )?;
         }
         Ok(())
@@ -138,7 +143,7 @@ impl Market {
         renewed.renew_band();
         holds(
             renewed.band == book.band,
-            "the effective band follows from bounds and anchor",
+            &"the effective band follows from bounds and anchor",
         )?;
         for side in [Side::Buy, Side::Sell] {
             for (price, level) in book.side(side).ascending() {
@@ -148,19 +153,19 @@ impl Market {
         if let Some(kept) = &book.own_prices {
             holds(
                 *kept == own_prices,
-                "own prices are those of the orders in the book",
+                &"own prices are those of the orders in the book",
             )?;
         }
         for place in &book.parked {
             let order = &self.orders[*place as usize];
             holds(
                 order.book == handle && order.state == OrderState::Parked,
-                "only parked orders are parked",
+                &"only parked orders are parked",
             )?;
         }
         holds(
             book.conditional.len() <= CONDITIONAL_ORDERS_MAX,
-            "conditional orders are within their limit",
+            &"conditional orders are within their limit",
         )?;
         self.check_uncrossed(book)
     }
@@ -179,15 +184,15 @@ impl Market {
             let belongs = (order.book, order.side, order.price) == (book, side, price);
             holds(
                 belongs && order.state == OrderState::Open,
-                "an order stands at its own price",
+                &"an order stands at its own price",
             )?;
             holds(
                 order.before == before,
-                "a queue reads the same from both ends",
+                &"a queue reads the same from both ends",
             )?;
             holds(
                 order.priority > priority,
-                "a queue is in the order of priority",
+                &"a queue is in the order of priority",
             )?;
             priority = order.priority;
             quantity += u64::from(order.open());
@@ -197,10 +202,10 @@ impl Market {
                 .or_insert(0) += 1;
             (before, place) = (place, order.after);
         }
-        holds(level.last == before, "a level knows its last order")?;
+        holds(level.last == before, &"a level knows its last order")?;
         holds(
             (level.quantity, level.count) == (quantity, count) && count > 0,
-            "a level is the sum of its orders",
+            &"a level is the sum of its orders",
         )
     }
 
@@ -221,7 +226,7 @@ impl Market {
         };
         match (prices(Side::Buy).max(), prices(Side::Sell).min()) {
             (Some(buy), Some(sell)) => {
-                holds(buy < sell, "unconditional orders that cross have traded")
+                holds(buy < sell, &"unconditional orders that cross have traded")
             }
             _ => Ok(()),
         }
@@ -235,7 +240,7 @@ impl Market {
             book.collect_live(&self.orders, &mut found);
         }
         listed.extend(&found);
-        holds(listed.len() == found.len(), "an order stands in one place")?;
+        holds(listed.len() == found.len(), &"an order stands in one place")?;
         let mut live = 0;
         for (place, order) in (0..).zip(&self.orders) {
             let is_live = order.state.is_live();
@@ -243,26 +248,26 @@ impl Market {
             seats[order.seat as usize] += u32::from(is_live);
             holds(
                 listed.contains(&place) == is_live,
-                "live orders stand in a book or are parked, and only they",
+                &"live orders stand in a book or are parked, and only they",
             )?;
             let is_noted = self.books[order.book as usize].conditional.contains(&place);
             holds(
                 is_noted == (is_live && order.is_conditional()),
-                "live conditional orders are noted",
+                &"live conditional orders are noted",
             )?;
             let is_immediate = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-            holds(!(is_live && is_immediate), "immediate orders do not rest")?;
+            holds(!(is_live && is_immediate), &"immediate orders do not rest")?;
         }
         holds(
             live == self.live && live <= OPEN_ORDERS_MAX,
-            "open orders are counted",
+            &"open orders are counted",
         )?;
         holds(
             self.seats
                 .iter()
                 .zip(seats)
                 .all(|(seat, live)| seat.live == live),
-            "an account's orders are counted",
+            &"an account's orders are counted",
         )
     }
 }
@@ -276,7 +281,7 @@ fn empty_like(book: &Book) -> Book {
         reference: book.reference,
         bounds: book.bounds,
         keeps_own_prices: false,
-        names: Box::default(),
+        names: Fragment::new(|_| ()),
     });
     copy.last_price = book.last_price;
     copy

@@ -8,6 +8,7 @@ use crate::command::{
     SetAdmission, SetAuthority, SetClient, Standing, read_holder, read_permission,
     read_planned_phase, read_standing, read_terms,
 };
+use crate::invariants::Broken;
 use crate::kinds::{
     Mechanism, NamesAt, OpenOrders, OrderState, Phase, SelfTrade, Side, TimeInForce,
 };
@@ -23,44 +24,51 @@ use crate::snapshot::{ORDER_FIELDS, VERSION};
 use crate::units::{Handle, NONE};
 use std::collections::BTreeMap;
 
-pub(crate) fn load(state: &[u8]) -> Read<Market> {
+pub(crate) fn load(state: &[u8]) -> Result<Market, Malformed> {
     let mut from = Reader::new(state);
+    let mut market = load_lists(&mut from)?;
+    from.end()?;
+    fill_books(&mut market);
+    let proved = settle_orders(&mut market).and_then(|()| market.prove());
+    proved.map_err(Malformed::new)?;
+    Ok(market)
+}
+
+fn load_lists(from: &mut Reader<'_>) -> Read<Market> {
     let mut market = Market::new();
     from.fields(12)?;
     let version = from.uint()?;
-    from.expect(version == VERSION, "this version of the state is not known")?;
+    from.expect(
+        version == VERSION,
+        &"this version of the state is not known",
+    )?;
     let last_order = from.uint_to(ORDINAL_MAX)?;
     let last_deal = from.uint_to(ORDINAL_MAX)?;
     market.deals = Deals::new(last_deal);
-    load_participants(&mut from, &mut market)?;
-    load_clients(&mut from, &mut market)?;
-    load_traders(&mut from, &mut market)?;
-    load_instruments(&mut from, &mut market)?;
-    load_sessions(&mut from, &mut market)?;
+    load_participants(from, &mut market)?;
+    load_clients(from, &mut market)?;
+    load_traders(from, &mut market)?;
+    load_instruments(from, &mut market)?;
+    load_sessions(from, &mut market)?;
     let count = from.array()?;
     from.expect(
         count as u64 == last_order,
-        "every order ever accepted is listed",
+        &"every order ever accepted is listed",
     )?;
     market.orders.reserve(count);
     for _ in 0..count {
-        load_order(&mut from, &mut market)?;
+        load_order(from, &mut market)?;
     }
-    load_deals(&mut from, &mut market, last_deal)?;
-    load_accounts(&mut from, &mut market)?;
-    load_totals(&mut from, &mut market)?;
-    from.end()?;
-    fill_books(&mut market);
-    settle_orders(&mut market)
-        .and_then(|()| market.check())
-        .map_err(|broken| Malformed::new(broken, state.len()))?;
+    load_deals(from, &mut market, last_deal)?;
+    load_accounts(from, &mut market)?;
+    load_totals(from, &mut market)?;
     Ok(market)
 }
 
 /// An error unless keys come ascending, each once.
 fn ascending<K: PartialOrd>(from: &Reader<'_>, last: &mut Option<K>, key: K) -> Read<()> {
     let ascends = last.as_ref().is_none_or(|last| *last < key);
-    from.expect(ascends, "a list ascends by its key")?;
+    from.expect(ascends, &"a list ascends by its key")?;
     *last = Some(key);
     Ok(())
 }
@@ -69,7 +77,7 @@ fn ascending<K: PartialOrd>(from: &Reader<'_>, last: &mut Option<K>, key: K) -> 
 fn known<T>(from: &Reader<'_>, found: Option<T>) -> Read<T> {
     match found {
         Some(found) => Ok(found),
-        None => from.refuse("a name is listed before it is used"),
+        None => from.refuse(&"a name is listed before it is used"),
     }
 }
 
@@ -90,7 +98,7 @@ fn load_participants(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let permissions = from.list(read_permission)?;
         from.expect(
             permissions.windows(2).all(|pair| pair[0] < pair[1]),
-            "permissions ascend, each once",
+            &"permissions ascend, each once",
         )?;
         let open_orders = OpenOrders::Keep;
         market.registry.set_admission(&SetAdmission {
@@ -108,7 +116,7 @@ fn read_sorted_standing<'a>(from: &mut Reader<'a>) -> Read<Standing<'a>> {
     let standing = read_standing(from)?;
     from.expect(
         standing.kinds.windows(2).all(|pair| pair[0] < pair[1]),
-        "kinds ascend, each once",
+        &"kinds ascend, each once",
     )?;
     Ok(standing)
 }
@@ -143,7 +151,7 @@ fn load_traders(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let handle = known(from, market.registry.participant_names.find(participant))?;
         from.expect(
             market.registry.participant(handle).is_known,
-            "a trader's participant is known",
+            &"a trader's participant is known",
         )?;
         let standing = Standing {
             resident: false,
@@ -216,21 +224,21 @@ fn load_session_terms(from: &mut Reader<'_>, market: &mut Market) -> Read<Sessio
     let plan = from.list(read_planned_phase)?;
     from.expect(
         phases::is_plan(mechanism, &plan),
-        "a legal phase plan is expected",
+        &"a legal phase plan is expected",
     )?;
     let present = halt.map_or(phase, |halt| halt.left);
     let is_planned = plan.iter().any(|planned| planned.0 == present);
     from.expect(
         is_planned || present == Phase::Cancelled,
-        "a session is in a phase of its plan",
+        &"a session is in a phase of its plan",
     )?;
     from.expect(
         halt.is_none_or(|halt| phases::may_halt(halt.left)),
-        "a halt leaves a phase that can be halted",
+        &"a halt leaves a phase that can be halted",
     )?;
     from.expect(
         halt.is_some() == (phase == Phase::Halted),
-        "a halted session knows the phase that it left",
+        &"a halted session knows the phase that it left",
     )?;
     let deposit = from.list(|from| {
         from.fields(5)?;
@@ -316,7 +324,7 @@ fn load_entries(from: &mut Reader<'_>, market: &mut Market, session: &mut Sessio
 
 fn read_u32(from: &mut Reader<'_>, most: u64) -> Read<u32> {
     let number = from.uint_to(most)?;
-    u32::try_from(number).or_else(|_| from.refuse("an integer is above its limit"))
+    u32::try_from(number).or_else(|_| from.refuse(&"an integer is above its limit"))
 }
 
 fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
@@ -324,7 +332,7 @@ fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     let found = from.uint()?;
     from.expect(
         found == market.orders.len() as u64 + 1,
-        "orders are listed without a gap",
+        &"orders are listed without a gap",
     )?;
     let session = read_known(from, |name| market.session_names.find(name))?;
     let instrument = read_known(from, |name| market.registry.instrument_names.find(name))?;
@@ -332,7 +340,7 @@ fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     let side = from.member(Side::of)?;
     let participant = read_known(from, |name| market.registry.participant_names.find(name))?;
     let client = match from.option(Reader::text)? {
-        Some(client) => known(from, market.registry.find_client(client))?,
+        Some(client) => known(from, market.registry.find_client(client.as_bytes()))?,
         None => NONE,
     };
     let trader = read_known(from, |name| market.registry.trader_names.find(name))?;
@@ -347,13 +355,13 @@ fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     let total = read_u32(from, QUANTITY_LOTS_MAX)?;
     let filled = read_u32(from, u64::from(total))?;
     let minimum = from.option(|from| read_u32(from, u64::from(total)))?;
-    from.expect(minimum != Some(0), "a minimum is at least a lot")?;
+    from.expect(minimum != Some(0), &"a minimum is at least a lot")?;
     let indivisible = from.boolean()?;
     let time_in_force = from.member(TimeInForce::of)?;
     let until = from.option(Reader::time)?;
     from.expect(
         until.is_some() == (time_in_force == TimeInForce::Until),
-        "until goes with its time in force",
+        &"until goes with its time in force",
     )?;
     let order = Order {
         price,
@@ -408,7 +416,7 @@ fn load_group(from: &mut Reader<'_>, market: &mut Market) -> Read<Group> {
             GroupKind::Participant,
             known(from, market.registry.participant_names.find(name))?,
         ),
-        _ => return from.refuse("no kind of group has this number"),
+        _ => return from.refuse(&"no kind of group has this number"),
     })
 }
 
@@ -420,14 +428,14 @@ fn load_deals(from: &mut Reader<'_>, market: &mut Market, last_deal: u64) -> Rea
         ascending(from, &mut last, deal)?;
         from.expect(
             (1..=last_deal).contains(&deal),
-            "no deal is later than the last",
+            &"no deal is later than the last",
         )?;
         let [buy, sell] = [from.uint()?, from.uint()?].map(|order| place_of(order, &market.orders));
         let (buy, sell) = (known(from, buy)?, known(from, sell)?);
         let sides = [buy, sell].map(|place| market.orders[place as usize].side);
         from.expect(
             sides == [Side::Buy, Side::Sell],
-            "a deal has a buyer and a seller",
+            &"a deal has a buyer and a seller",
         )?;
         let values = Deal {
             buy,
@@ -519,12 +527,12 @@ fn fill_books(market: &mut Market) {
 
 /// Reserved and blocked of each order from its values. An order's own limits come first, because beyond them the
 /// arithmetic need not fit.
-fn settle_orders(market: &mut Market) -> Result<(), &'static str> {
+fn settle_orders(market: &mut Market) -> Result<(), Broken> {
     for order in &mut market.orders {
         let k = market.books[order.book as usize].tick_lot_value;
         let value = u128::from(order.price) * u128::from(order.total) * u128::from(k);
         if value > u128::from(crate::limits::ORDER_VALUE_MAX) {
-            return Err("an order's value is within its limit");
+            return Err(&"an order's value is within its limit");
         }
         (order.reserved, order.blocked) = order.parts(k);
     }

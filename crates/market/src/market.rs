@@ -1,12 +1,16 @@
 //! The door: a frame in, events out, and the tables that every command works on. Each command stands in the module of its
 //! subject; here is what they share: who gives it, what it names, how it ends.
 
-use crate::account::{HolderNames, Ledger};
+use crate::account::Ledger;
 use crate::book::Book;
-use crate::codec::Malformed;
-use crate::command::{Command, Frame, read_frame};
+use crate::codec::{Malformed, Read, Reader};
+use crate::command::{
+    AMEND_ORDER, CANCEL_ORDER, Command, Known, PLACE_ORDER, read_amend_order, read_command,
+    read_head, read_place_order, read_tag,
+};
 use crate::event::Events;
 use crate::kinds::{ActorKind, OrderState};
+use crate::limits::ORDINAL_MAX;
 use crate::names::{Names, Table};
 use crate::order::{Deals, Order};
 use crate::registry::Registry;
@@ -119,29 +123,7 @@ impl Market {
     /// Where an assertion of the market does not hold: a fault (PS-9). The market panics from then on.
     pub fn apply(&mut self, frame: &[u8]) -> Result<&[u8], Malformed> {
         assert!(!self.is_faulty, "a command before this one was a fault");
-        let frame = read_frame(frame)?;
-        if frame.number <= self.number {
-            return Err(Malformed::new("numbers rise", 0));
-        }
-        self.is_faulty = true;
-        self.number = frame.number;
-        self.events.clear();
-        self.ledger.begin();
-        match self.decide(&frame) {
-            Ok(()) => {
-                assert!(
-                    self.refusals.is_empty(),
-                    "an accepted command has no reasons against it"
-                );
-                self.ledger
-                    .finish(&holder_names(&self.registry), &mut self.events);
-            }
-            Err(Refused) => {
-                self.events.command_rejected(self.refusals.list());
-                self.refusals.clear();
-            }
-        }
-        self.is_faulty = false;
+        self.read_and_decide(frame)?;
         Ok(self.events.finish())
     }
 
@@ -162,16 +144,15 @@ impl Market {
         let mut answer_ends = Vec::with_capacity(ends.len());
         let mut start = 0;
         for end in ends {
-            let frame = frames.get(start..*end).ok_or(Malformed::new(
-                "frames end in order, within the bytes",
-                start,
-            ))?;
+            let frame = frames
+                .get(start..*end)
+                .ok_or(Malformed::new(&"frames end in order, within the bytes"))?;
             answers.extend_from_slice(self.apply(frame)?);
             answer_ends.push(answers.len());
             start = *end;
         }
         if start != frames.len() {
-            return Err(Malformed::new("nothing may follow the last frame", start));
+            return Err(Malformed::new(&"nothing may follow the last frame"));
         }
         Ok((answers, answer_ends))
     }
@@ -181,23 +162,85 @@ impl Market {
         self.live
     }
 
-    fn decide(&mut self, frame: &Frame<'_>) -> Result<(), Refused> {
+    /// A command is read to its end before anything changes.
+    #[inline]
+    fn read_and_decide(&mut self, frame: &[u8]) -> Read<()> {
+        let mut reader = Reader::new(frame);
+        let from = &mut reader;
+        let head = read_head(from, &self.registry.trader_names)?;
+        from.expect(head.number > self.number, &"numbers rise")?;
         let now = Now {
-            number: frame.number,
-            time: frame.time,
-        };
-        let trader = match frame.actor_kind {
-            ActorKind::Trader => self.registry.trader_names.find(frame.actor).unwrap_or(NONE),
-            _ => NONE,
+            number: head.number,
+            time: head.time,
         };
         let by = By {
-            kind: frame.actor_kind,
-            trader,
+            kind: head.kind,
+            trader: head.trader.unwrap_or(NONE),
         };
-        match &frame.command {
-            Command::PlaceOrder(command) => self.place_order(now, by, command),
-            Command::AmendOrder(command) => self.amend_order(now, by, command),
-            Command::CancelOrder { order } => self.cancel_order(by, *order),
+        let decided = match read_tag(from)? {
+            AMEND_ORDER => {
+                let command = read_amend_order(from)?;
+                from.end()?;
+                self.begin(now);
+                self.amend_order(now, by, &command)
+            }
+            PLACE_ORDER => {
+                let known = Known {
+                    sessions: &self.session_names,
+                    registry: &self.registry,
+                };
+                let command = read_place_order(from, &known)?;
+                from.end()?;
+                self.begin(now);
+                self.place_order(now, by, &command)
+            }
+            CANCEL_ORDER => {
+                let order = from.uint_to(ORDINAL_MAX)?;
+                from.end()?;
+                self.begin(now);
+                self.cancel_order(by, order)
+            }
+            tag => {
+                // A copy goes out of line, so that the reader itself can stay in registers.
+                let mut rare = from.clone();
+                let command = read_command(tag, &mut rare)?;
+                rare.end()?;
+                self.begin(now);
+                self.decide(now, by, &command)
+            }
+        };
+        self.complete(decided);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, now: Now) {
+        self.is_faulty = true;
+        self.number = now.number;
+        self.events.clear();
+        self.ledger.begin();
+    }
+
+    #[inline(always)]
+    fn complete(&mut self, decided: Result<(), Refused>) {
+        match decided {
+            Ok(()) => {
+                assert!(
+                    self.refusals.is_empty(),
+                    "an accepted command has no reasons against it"
+                );
+                self.ledger.finish(&self.registry, &mut self.events);
+            }
+            Err(Refused) => {
+                self.events.command_rejected(self.refusals.list());
+                self.refusals.clear();
+            }
+        }
+        self.is_faulty = false;
+    }
+
+    fn decide(&mut self, now: Now, by: By, command: &Command<'_>) -> Result<(), Refused> {
+        match command {
             Command::MassCancel(command) => self.mass_cancel(by, command),
             Command::CreateSession(command) => self.create_session(by, command),
             Command::ChangePhase { session, from, to } => {
@@ -230,45 +273,43 @@ impl Market {
         }
     }
 
-    /// The session, or reason 103.
+    /// 103.
     #[inline]
-    pub(crate) fn find_session(&mut self, session: &str) -> Option<Handle> {
-        let found = self.session_names.find(session);
-        if found.is_none() {
+    pub(crate) fn test_session(&mut self, session: Option<Handle>) {
+        if session.is_none() {
             self.refusals.field(Reason::UnknownSession, "session");
         }
-        found
     }
 
     /// Stage 1 of a command of the exchange about a session.
     pub(crate) fn known_session(&mut self, by: By, session: &str) -> Result<Handle, Refused> {
         self.test_actor(by, Givers::Exchange);
-        let found = self.find_session(session);
+        let found = self.session_names.find(session);
+        self.test_session(found);
         self.refusals.stage()?;
         found.ok_or(Refused)
     }
 
-    /// The instrument and its book, or reason 104: not in the session; under an unknown session, listed nowhere.
+    /// The book, or reason 104: not in the session; under an unknown session, listed nowhere.
     #[inline]
     pub(crate) fn find_book(
         &mut self,
         session: Option<Handle>,
-        instrument: &str,
-    ) -> (Option<Handle>, Option<Handle>) {
-        let listed = self.registry.instrument_names.find(instrument);
-        let book = match (session, listed) {
-            (Some(session), Some(listed)) => self.book_of(session, listed),
+        instrument: Option<Handle>,
+    ) -> Option<Handle> {
+        let book = match (session, instrument) {
+            (Some(session), Some(instrument)) => self.book_of(session, instrument),
             _ => None,
         };
         let is_found = if session.is_some() {
             book.is_some()
         } else {
-            listed.is_some()
+            instrument.is_some()
         };
         if !is_found {
             self.refusals.field(Reason::UnknownInstrument, "instrument");
         }
-        (listed, book)
+        book
     }
 
     pub(crate) fn book_of(&self, session: Handle, instrument: Handle) -> Option<Handle> {
@@ -320,17 +361,6 @@ impl Market {
         )
     }
 
-    /// Whether a participant may act for this client, or for itself where none is named (PS-3.1).
-    #[inline]
-    pub(crate) fn may_act_for(&self, participant: Handle, client: Handle) -> bool {
-        let kinds = self.registry.participant(participant);
-        if client == NONE {
-            kinds.is_visitor
-        } else {
-            kinds.is_broker && self.registry.clients[client as usize].participant == participant
-        }
-    }
-
     /// An empty list of places; give it back after use.
     pub(crate) fn take_places(&mut self) -> Vec<Handle> {
         let mut places = std::mem::take(&mut self.scratch.places);
@@ -377,14 +407,5 @@ impl Market {
         book.join(&mut self.orders, place);
         book.channel += 1;
         self.events.order_rested(crate::order::ordinal(place), open);
-    }
-}
-
-/// The texts by which accounts sort.
-pub(crate) fn holder_names(registry: &Registry) -> HolderNames<'_> {
-    HolderNames {
-        participants: &registry.participant_names,
-        clients: &registry.client_names,
-        currencies: &registry.words,
     }
 }

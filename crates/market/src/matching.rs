@@ -21,8 +21,28 @@ enum Walked {
 }
 
 impl Market {
+    /// An order that stands in no book comes in: where orders match at once it walks, else it rests (PS-12).
+    #[inline]
+    pub(crate) fn come_in(&mut self, place: Handle) {
+        let order = &self.orders[place as usize];
+        let book = &self.books[order.book as usize];
+        let crosses = book
+            .best(order.side.opposite())
+            .is_some_and(|price| order.accepts(price));
+        let may_rest = matches!(
+            order.time_in_force,
+            TimeInForce::Session | TimeInForce::Until
+        );
+        // A walk that meets nobody leaves an order as it is.
+        if (crosses || !may_rest) && self.sessions[book.session as usize].is_matching() {
+            self.walk(place);
+        } else {
+            self.rest(place);
+        }
+    }
+
     /// An order that stands in no book walks, and then rests, is killed, is cancelled, or is full (PS-2.2 to PS-2.8).
-    pub(crate) fn walk(&mut self, place: Handle) {
+    fn walk(&mut self, place: Handle) {
         let order = &self.orders[place as usize];
         let filled = order.filled;
         let time_in_force = order.time_in_force;
@@ -182,8 +202,8 @@ impl Market {
             aggressor,
             buy_open: buyer.open(),
             sell_open: seller.open(),
-            buyer: self.ledger.accounts[buyer.account as usize].party(),
-            seller: self.ledger.accounts[seller.account as usize].party(),
+            buyer: &self.ledger.accounts[buyer.account as usize].party,
+            seller: &self.ledger.accounts[seller.account as usize].party,
         });
     }
 

@@ -87,10 +87,22 @@ impl Registry {
         &self.instruments[handle as usize]
     }
 
+    /// Whether a participant may act for this client, or for itself where none is named (PS-3.1).
+    #[inline]
+    pub(crate) fn may_act_for(&self, participant: Handle, client: Handle) -> bool {
+        let kinds = self.participant(participant);
+        if client == NONE {
+            kinds.is_visitor
+        } else {
+            kinds.is_broker && self.clients[client as usize].participant == participant
+        }
+    }
+
     /// A client that set_client made known.
-    pub(crate) fn find_client(&self, client: &str) -> Option<Handle> {
+    #[inline]
+    pub(crate) fn find_client(&self, client: &[u8]) -> Option<Handle> {
         self.client_names
-            .find(client)
+            .find_bytes(client)
             .filter(|handle| self.clients[*handle as usize].is_known)
     }
 

@@ -1,7 +1,7 @@
 //! Why a command is refused: the closed list of reasons (PS-0) and what each carries (EN-3). Which of them applies is
 //! decided where the rule stands, not here.
 
-use crate::codec::Writer;
+use crate::codec::Cursor;
 
 /// The reasons that the market gives. The hundreds digit is the stage (PS-3.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,7 +54,8 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn write(&self, to: &mut Writer) {
+    #[inline(always)]
+    pub(crate) fn write(&self, to: &mut Cursor<'_>) {
         to.array(4);
         to.uint(u64::from(self.reason as u16));
         to.optional_text(self.field);

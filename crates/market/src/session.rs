@@ -3,7 +3,7 @@
 
 use crate::band;
 use crate::book::{Book, NewBook};
-use crate::codec::Writer;
+use crate::codec::Fragment;
 use crate::command::{CreateSession, SetBand};
 use crate::kinds::{CancelReason, Mechanism, NamesAt, OrderState, Phase, SelfTrade, Side};
 use crate::limits::SESSION_INSTRUMENTS_MAX;
@@ -119,11 +119,11 @@ impl Session {
 }
 
 /// Session and instrument, encoded as they stand in events.
-pub(crate) fn encoded_names(session: &str, instrument: &str) -> Box<[u8]> {
-    let mut writer = Writer::default();
-    writer.text(session);
-    writer.text(instrument);
-    writer.bytes.into_boxed_slice()
+pub(crate) fn encoded_names(session: &str, instrument: &str) -> Fragment {
+    Fragment::new(|writer| {
+        writer.text(session);
+        writer.text(instrument);
+    })
 }
 
 impl Market {
@@ -335,7 +335,7 @@ impl Market {
         if !participant.may_trade(session.section, order.side, session.purpose) {
             self.refusals.whole(Reason::NotAdmitted);
         }
-        if !self.may_act_for(order.participant, order.client) {
+        if !self.registry.may_act_for(order.participant, order.client) {
             self.refusals.whole(Reason::ClientNotAdmitted);
         }
         if self.refusals.is_empty() && !book.band.holds_ticks(order.price) {
@@ -422,8 +422,10 @@ impl Market {
     /// Sets all four bounds anew and parks every open order outside the new effective band (PS-10.4).
     pub(crate) fn set_band(&mut self, by: By, command: &SetBand<'_>) -> Result<(), Refused> {
         self.test_actor(by, Givers::Exchange);
-        let session = self.find_session(command.session);
-        let (_, book) = self.find_book(session, command.instrument);
+        let session = self.session_names.find(command.session);
+        self.test_session(session);
+        let instrument = self.registry.instrument_names.find(command.instrument);
+        let book = self.find_book(session, instrument);
         self.refusals.stage()?;
         let (session, book) = (session.expect("tested above"), book.expect("tested above"));
         if phases::is_final(self.sessions[session as usize].phase) {

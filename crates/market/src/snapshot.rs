@@ -25,7 +25,7 @@ impl Market {
     /// The whole state in canonical bytes (EN-4): equal for equal markets, loadable by either twin.
     pub fn state(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.bytes.reserve(self.orders.len() * 96);
+        writer.reserve(self.orders.len() * 96);
         writer.array(12);
         writer.uint(VERSION);
         writer.uint(self.orders.len() as u64);
@@ -42,7 +42,7 @@ impl Market {
         self.write_deals(&mut writer);
         self.write_accounts(&mut writer);
         self.write_totals(&mut writer);
-        writer.bytes
+        writer.into_bytes()
     }
 
     fn write_participants(&self, writer: &mut Writer) {
@@ -205,9 +205,9 @@ impl Market {
         let registry = &self.registry;
         writer.array(ORDER_FIELDS);
         writer.uint(ordinal(place));
-        writer.raw(&self.books[order.book as usize].names);
+        writer.fragment(&self.books[order.book as usize].names);
         writer.uint(u64::from(order.side.code()));
-        writer.raw(self.ledger.accounts[order.account as usize].party());
+        writer.fragment(&self.ledger.accounts[order.account as usize].party);
         writer.text(registry.trader_names.text(order.trader));
         writer.uint(group_number(order.group.kind()));
         let group = order.group.handle();
@@ -243,18 +243,17 @@ impl Market {
     }
 
     fn write_accounts(&self, writer: &mut Writer) {
-        let names = crate::market::holder_names(&self.registry);
         let mut accounts: Vec<Handle> = (0..)
             .zip(&self.ledger.accounts)
             .filter(|(_, account)| account.exists)
             .map(|(handle, _)| handle)
             .collect();
-        accounts.sort_unstable_by(|a, b| self.ledger.compare(*a, *b, &names));
+        accounts.sort_unstable_by(|a, b| self.ledger.compare(*a, *b, &self.registry));
         writer.array(accounts.len());
         for handle in accounts {
             let account = &self.ledger.accounts[handle as usize];
             writer.array(7);
-            writer.raw(account.holder());
+            writer.fragment(&account.holder);
             for balance in account.balances.list() {
                 writer.uint(balance);
             }

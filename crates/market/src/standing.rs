@@ -96,7 +96,7 @@ impl Market {
         let account = self.enter_account(participant, client, currency);
         self.ledger.credit(account, amount);
         self.events
-            .deposit_credited(self.ledger.accounts[account as usize].holder(), amount);
+            .deposit_credited(&self.ledger.accounts[account as usize].holder, amount);
         Ok(())
     }
 

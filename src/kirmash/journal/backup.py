@@ -95,7 +95,9 @@ def _copy_snapshots(source: Path, copy: Path, number: int) -> None:
         try:
             taken = snapshot.read(file)
         except StorageFailed:
-            # Dropped since the listing: the exchange keeps only the newest.
+            # The exchange keeps only the newest: this one may have been dropped since the listing.
+            if file.exists():
+                raise
             continue
         if taken.number <= number:
             copy.mkdir(exist_ok=True)

@@ -62,6 +62,8 @@ def connect_writer(file: Path, *, create: bool = False) -> Connection:
     """The one connection that writes. It may be used by one thread at a time, not only by the one that opened it."""
     _check_library()
     with storage(file):
+        if not create and not file.exists():
+            raise NotAJournal(f"{file}: no such file")
         connection = _connect(file, "rwc" if create else "rw", WRITER_PATIENCE_MS)
         if not create:
             check_tables(file, connection)

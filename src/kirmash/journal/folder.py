@@ -35,6 +35,7 @@ class Folder:
         """Make and lock a new folder. Raises JournalExists where something is at this path already."""
         try:
             path.mkdir(parents=True)
+            sync_directory(path.parent)
         except FileExistsError:
             raise JournalExists(f"{path}: exists already") from None
         except OSError as error:

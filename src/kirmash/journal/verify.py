@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from kirmash.journal import hashes, snapshot
-from kirmash.journal.errors import CHECK_FAILED, JournalDamaged, JournalError
+from kirmash.journal.errors import CHECK_FAILED, JournalDamaged, JournalError, StorageFailed
 from kirmash.journal.folder import SNAPSHOTS, journal_file
 from kirmash.journal.hashes import GrowingTree, Head
 from kirmash.journal.reader import BatchRow, Reader
@@ -103,6 +103,11 @@ def _read_snapshots(folder: Path) -> dict[int, tuple[Path, Snapshot]]:
             read = snapshot.read(file)
         except JournalDamaged as error:
             raise CheckFailed(file, "snapshot", None, str(error).removeprefix(f"{file}: ")) from None
+        except StorageFailed:
+            # The exchange keeps only the newest: this one may have been dropped since the listing.
+            if file.exists():
+                raise
+            continue
         found[read.number] = (file, read)
     return found
 

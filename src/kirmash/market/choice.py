@@ -61,7 +61,8 @@ def market_loader(choice: str | None = None) -> MarketLoader:
     choice = choice or ("native" if native_is_installed() else "reference")
     if choice != "reference" and not native_is_installed():
         raise MarketMissing(
-            "the native market is not installed: build it with `make setup` (cargo is needed) or choose --market reference"
+            "the native market is not installed: build it with `make setup` (cargo is needed), or choose --market "
+            "reference"
         )
     if choice == "native":
         return _native

@@ -12,9 +12,9 @@ import kirmash_market
 class NativeMarket:
     """The market in Rust. Frames, events and state bytes as in encoding.md EN-2 and EN-4.
 
-    `state` is the bytes of another market's `state()`, of either twin; None makes an empty market. Raises ValueError for
-    bytes that are no frame or state, kirmash_market.MarketFault where an assertion of the market does not hold (PS-9):
-    nothing of the batch may be committed then, and the market answers no more.
+    `state` is the bytes of another market's `state()`, of either twin; None makes an empty market. Raises ValueError
+    for bytes that are no frame or state, kirmash_market.MarketFault where an assertion of the market does not hold
+    (PS-9): nothing of the batch may be committed then, and the market answers no more.
     """
 
     def __init__(self, state: bytes | None) -> None:

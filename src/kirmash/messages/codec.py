@@ -12,13 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from kirmash.messages import commands, events
+from kirmash.messages.fields import Message
 from kirmash.messages.kinds import ActorKind, Decider, Ordinal, Text
 from kirmash.messages.units import Time
 
 RECORD_VERSION: Final = 1
 
 
-class Actor(Struct, frozen=True, array_like=True):
+class Actor(Message, frozen=True):
     """Who gives a command: the kind and an opaque id."""
 
     kind: ActorKind
@@ -29,7 +30,7 @@ OPERATOR: Final = Actor(ActorKind.OPERATOR, "operator")
 TIMETABLE: Final = Actor(ActorKind.TIMETABLE, "timetable")
 
 
-class Frame(Struct, frozen=True, array_like=True):
+class Frame(Message, frozen=True):
     """What a decider is given: number, time, actor, and the command in canonical bytes."""
 
     number: Ordinal
@@ -39,7 +40,7 @@ class Frame(Struct, frozen=True, array_like=True):
     command: msgspec.Raw
 
 
-class Record(Struct, frozen=True, array_like=True):
+class Record(Message, frozen=True):
     """One line of the journal: command and events in canonical bytes, `cause` the number that a follow-up follows."""
 
     version: int

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from kirmash.messages import fields
+from kirmash.messages.fields import Message
 from kirmash.messages.kinds import (
     Count,
     Currency,
@@ -112,7 +113,7 @@ class AnnulDeal(fields.DealDecision, frozen=True, tag=18):
 # Office, from reactors -------------------------------------------------------------------------------------------
 
 
-class SettleRequest(Struct, frozen=True, array_like=True, kw_only=True, tag=30):
+class SettleRequest(Message, frozen=True, kw_only=True, tag=30):
     """Tell the office whether the market holds the money of a withdrawal."""
 
     withdrawal: Text
@@ -133,7 +134,7 @@ class DealTerms(fields.Part, frozen=True, kw_only=True):
     quantity: QuantityLots
 
 
-class OpenContracts(Struct, frozen=True, array_like=True, kw_only=True, tag=31):
+class OpenContracts(Message, frozen=True, kw_only=True, tag=31):
     """Open a contract for each deal of a market command, in the order of the deals."""
 
     deals: tuple[DealTerms, ...]
@@ -168,7 +169,7 @@ class DepositRate(fields.Part, frozen=True, kw_only=True):
     floor: MoneyText
 
 
-class CreateSession(Struct, frozen=True, array_like=True, kw_only=True, tag=40):
+class CreateSession(Message, frozen=True, kw_only=True, tag=40):
     """Plan a session: its instruments, phases and terms."""
 
     session: Text
@@ -183,7 +184,7 @@ class CreateSession(Struct, frozen=True, array_like=True, kw_only=True, tag=40):
     deposit: tuple[DepositRate, ...] = ()
 
 
-class ChangePhase(Struct, frozen=True, array_like=True, kw_only=True, tag=41):
+class ChangePhase(Message, frozen=True, kw_only=True, tag=41):
     """Move a session from its present phase to another (PS-1.1, PS-11.1)."""
 
     session: Text
@@ -191,28 +192,28 @@ class ChangePhase(Struct, frozen=True, array_like=True, kw_only=True, tag=41):
     to: Phase
 
 
-class HaltSession(Struct, frozen=True, array_like=True, kw_only=True, tag=42):
+class HaltSession(Message, frozen=True, kw_only=True, tag=42):
     """Stop a session for a stated reason; it keeps the phase left (PS-11.3)."""
 
     session: Text
     reason: Text
 
 
-class CancelSession(Struct, frozen=True, array_like=True, kw_only=True, tag=43):
+class CancelSession(Message, frozen=True, kw_only=True, tag=43):
     """End a session for good; its open orders are cancelled, its deals stand (PS-1.6)."""
 
     session: Text
     reason: Text
 
 
-class ResumeSession(Struct, frozen=True, array_like=True, kw_only=True, tag=44):
+class ResumeSession(Message, frozen=True, kw_only=True, tag=44):
     """Announce when a halted session returns to the phase left."""
 
     session: Text
     resume_at: Instant
 
 
-class SetBand(Struct, frozen=True, array_like=True, kw_only=True, tag=45):
+class SetBand(Message, frozen=True, kw_only=True, tag=45):
     """Set all four bounds of an instrument anew; an absent one means none. Orders outside are parked (PS-10.4)."""
 
     session: Text
@@ -223,7 +224,7 @@ class SetBand(Struct, frozen=True, array_like=True, kw_only=True, tag=45):
     up_ppm: Ppm | None = None
 
 
-class PlaceOrder(Struct, frozen=True, array_like=True, kw_only=True, tag=46):
+class PlaceOrder(Message, frozen=True, kw_only=True, tag=46):
     """Offer to buy or sell at a limit."""
 
     session: Text
@@ -238,7 +239,7 @@ class PlaceOrder(Struct, frozen=True, array_like=True, kw_only=True, tag=46):
     until: Instant | None = None
 
 
-class AmendOrder(Struct, frozen=True, array_like=True, kw_only=True, tag=47):
+class AmendOrder(Message, frozen=True, kw_only=True, tag=47):
     """Change an order's price, total quantity, minimum or end; what is absent stays (PS-6)."""
 
     order: Ordinal
@@ -248,13 +249,13 @@ class AmendOrder(Struct, frozen=True, array_like=True, kw_only=True, tag=47):
     until: Instant | None = None
 
 
-class CancelOrder(Struct, frozen=True, array_like=True, kw_only=True, tag=48):
+class CancelOrder(Message, frozen=True, kw_only=True, tag=48):
     """Take an order's open rest back (PS-6.5)."""
 
     order: Ordinal
 
 
-class MassCancel(Struct, frozen=True, array_like=True, kw_only=True, tag=49):
+class MassCancel(Message, frozen=True, kw_only=True, tag=49):
     """Cancel all orders that match, as far as the phase lets the actor (PS-6.6)."""
 
     session: Text
@@ -264,7 +265,7 @@ class MassCancel(Struct, frozen=True, array_like=True, kw_only=True, tag=49):
     client: Text | None = None
 
 
-class ExpireOrders(Struct, frozen=True, array_like=True, kw_only=True, tag=50):
+class ExpireOrders(Message, frozen=True, kw_only=True, tag=50):
     """Expire the `until` orders that are due (PS-11.4)."""
 
     session: Text
@@ -280,7 +281,7 @@ class Permission(fields.Part, frozen=True, kw_only=True):
     purpose: Text
 
 
-class SetAdmission(Struct, frozen=True, array_like=True, kw_only=True, tag=60):
+class SetAdmission(Message, frozen=True, kw_only=True, tag=60):
     """All that the market knows of a participant: kinds and permissions ascending, each once."""
 
     participant: Text
@@ -292,7 +293,7 @@ class SetAdmission(Struct, frozen=True, array_like=True, kw_only=True, tag=60):
     open_orders: OpenOrders = OpenOrders.KEEP
 
 
-class SetClient(Struct, frozen=True, array_like=True, kw_only=True, tag=61):
+class SetClient(Message, frozen=True, kw_only=True, tag=61):
     """A client and the participant it belongs to."""
 
     client: Text
@@ -301,7 +302,7 @@ class SetClient(Struct, frozen=True, array_like=True, kw_only=True, tag=61):
     group: Text | None = None
 
 
-class SetAuthority(Struct, frozen=True, array_like=True, kw_only=True, tag=62):
+class SetAuthority(Message, frozen=True, kw_only=True, tag=62):
     """For whom a trader acts, and whether he still does. Carries the participant's kinds because a participant that was
     never accredited is otherwise unknown to the market, whose rejects still have to be complete (PS-3.2)."""
 
@@ -314,7 +315,7 @@ class SetAuthority(Struct, frozen=True, array_like=True, kw_only=True, tag=62):
     group: Text | None = None
 
 
-class AddInstrument(Struct, frozen=True, array_like=True, kw_only=True, tag=63):
+class AddInstrument(Message, frozen=True, kw_only=True, tag=63):
     """An instrument's terms as the market needs them."""
 
     instrument: Text
@@ -329,7 +330,7 @@ class AddInstrument(Struct, frozen=True, array_like=True, kw_only=True, tag=63):
     entries_max: Count | None = None
 
 
-class Credit(Struct, frozen=True, array_like=True, kw_only=True, tag=64):
+class Credit(Message, frozen=True, kw_only=True, tag=64):
     """Money into FREE, in minor units; makes the account if there is none."""
 
     participant: Text
@@ -338,7 +339,7 @@ class Credit(Struct, frozen=True, array_like=True, kw_only=True, tag=64):
     amount: MoneyMinor
 
 
-class WithdrawalMove(Struct, frozen=True, array_like=True, kw_only=True):
+class WithdrawalMove(Message, frozen=True, kw_only=True):
     withdrawal: Text
     participant: Text
     client: Text | None = None
@@ -358,7 +359,7 @@ class ReleaseWithdrawal(WithdrawalMove, frozen=True, tag=67):
     """WITHDRAWING → FREE."""
 
 
-class ReleaseDeal(Struct, frozen=True, array_like=True, kw_only=True, tag=68):
+class ReleaseDeal(Message, frozen=True, kw_only=True, tag=68):
     """A deal was performed, terminated or annulled: it secures nothing more (PS-5.6)."""
 
     deal: Ordinal

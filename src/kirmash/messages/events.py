@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from kirmash.messages import fields
+from kirmash.messages.fields import Message
 from kirmash.messages.kinds import (
     Aggressor,
     CancelReason,
@@ -37,14 +38,14 @@ class Refusal(fields.Part, frozen=True, kw_only=True):
     high: int | None = None
 
 
-class CommandRejected(Struct, frozen=True, array_like=True, kw_only=True, tag=1):
+class CommandRejected(Message, frozen=True, kw_only=True, tag=1):
     reasons: tuple[Refusal, ...]
 
 
 # Market ----------------------------------------------------------------------------------------------------------
 
 
-class OrderAccepted(Struct, frozen=True, array_like=True, kw_only=True, tag=2):
+class OrderAccepted(Message, frozen=True, kw_only=True, tag=2):
     order: Ordinal
     session: Text
     instrument: Text
@@ -60,7 +61,7 @@ class OrderAccepted(Struct, frozen=True, array_like=True, kw_only=True, tag=2):
     participant: Text
 
 
-class OrderAmended(Struct, frozen=True, array_like=True, kw_only=True, tag=3):
+class OrderAmended(Message, frozen=True, kw_only=True, tag=3):
     order: Ordinal
     price: PriceTicks
     quantity: QuantityLots
@@ -71,12 +72,12 @@ class OrderAmended(Struct, frozen=True, array_like=True, kw_only=True, tag=3):
     reserved: MoneyMinor
 
 
-class OrderRested(Struct, frozen=True, array_like=True, kw_only=True, tag=4):
+class OrderRested(Message, frozen=True, kw_only=True, tag=4):
     order: Ordinal
     open: QuantityLots
 
 
-class OrderCancelled(Struct, frozen=True, array_like=True, kw_only=True, tag=5):
+class OrderCancelled(Message, frozen=True, kw_only=True, tag=5):
     """`reasons` only where the reason is admission; otherwise the key is absent (PS-13.10)."""
 
     order: Ordinal
@@ -85,12 +86,12 @@ class OrderCancelled(Struct, frozen=True, array_like=True, kw_only=True, tag=5):
     reasons: tuple[Refusal, ...] | None = None
 
 
-class OrderParked(Struct, frozen=True, array_like=True, kw_only=True, tag=6):
+class OrderParked(Message, frozen=True, kw_only=True, tag=6):
     order: Ordinal
     open: QuantityLots
 
 
-class DealMade(Struct, frozen=True, array_like=True, kw_only=True, tag=7):
+class DealMade(Message, frozen=True, kw_only=True, tag=7):
     deal: Ordinal
     session: Text
     instrument: Text
@@ -107,7 +108,7 @@ class DealMade(Struct, frozen=True, array_like=True, kw_only=True, tag=7):
     seller_client: Text | None = None
 
 
-class Uncrossed(Struct, frozen=True, array_like=True, kw_only=True, tag=8):
+class Uncrossed(Message, frozen=True, kw_only=True, tag=8):
     session: Text
     instrument: Text
     price: PriceTicks
@@ -115,16 +116,16 @@ class Uncrossed(Struct, frozen=True, array_like=True, kw_only=True, tag=8):
     surplus: QuantityLots
 
 
-class UncrossedWithoutPrice(Struct, frozen=True, array_like=True, kw_only=True, tag=9):
+class UncrossedWithoutPrice(Message, frozen=True, kw_only=True, tag=9):
     session: Text
     instrument: Text
 
 
-class ParadoxicallyRejected(Struct, frozen=True, array_like=True, kw_only=True, tag=10):
+class ParadoxicallyRejected(Message, frozen=True, kw_only=True, tag=10):
     order: Ordinal
 
 
-class AccountChanged(Struct, frozen=True, array_like=True, kw_only=True, tag=11):
+class AccountChanged(Message, frozen=True, kw_only=True, tag=11):
     participant: Text
     client: Text | None = None
     currency: Currency
@@ -134,68 +135,68 @@ class AccountChanged(Struct, frozen=True, array_like=True, kw_only=True, tag=11)
     withdrawing: MoneyMinor
 
 
-class PhaseChanged(Struct, frozen=True, array_like=True, kw_only=True, tag=12):
+class PhaseChanged(Message, frozen=True, kw_only=True, tag=12):
     session: Text
     from_: Phase
     to: Phase
 
 
-class SessionCreated(Struct, frozen=True, array_like=True, kw_only=True, tag=13):
+class SessionCreated(Message, frozen=True, kw_only=True, tag=13):
     session: Text
 
 
-class SessionHalted(Struct, frozen=True, array_like=True, kw_only=True, tag=14):
-    session: Text
-    from_: Phase
-    reason: Text
-
-
-class SessionCancelled(Struct, frozen=True, array_like=True, kw_only=True, tag=15):
+class SessionHalted(Message, frozen=True, kw_only=True, tag=14):
     session: Text
     from_: Phase
     reason: Text
 
 
-class SessionResuming(Struct, frozen=True, array_like=True, kw_only=True, tag=16):
+class SessionCancelled(Message, frozen=True, kw_only=True, tag=15):
+    session: Text
+    from_: Phase
+    reason: Text
+
+
+class SessionResuming(Message, frozen=True, kw_only=True, tag=16):
     session: Text
     resume_at: Instant
 
 
-class BandSet(Struct, frozen=True, array_like=True, kw_only=True, tag=17):
+class BandSet(Message, frozen=True, kw_only=True, tag=17):
     session: Text
     instrument: Text
 
 
-class OrdersMassCancelled(Struct, frozen=True, array_like=True, kw_only=True, tag=18):
+class OrdersMassCancelled(Message, frozen=True, kw_only=True, tag=18):
     session: Text
     cancelled: Count
     kept: Count
 
 
-class OrdersExpired(Struct, frozen=True, array_like=True, kw_only=True, tag=19):
+class OrdersExpired(Message, frozen=True, kw_only=True, tag=19):
     session: Text
     expired: Count
 
 
-class AdmissionSet(Struct, frozen=True, array_like=True, kw_only=True, tag=20):
+class AdmissionSet(Message, frozen=True, kw_only=True, tag=20):
     participant: Text
     admitted: bool
 
 
-class ClientSet(Struct, frozen=True, array_like=True, kw_only=True, tag=21):
+class ClientSet(Message, frozen=True, kw_only=True, tag=21):
     client: Text
 
 
-class AuthoritySet(Struct, frozen=True, array_like=True, kw_only=True, tag=22):
+class AuthoritySet(Message, frozen=True, kw_only=True, tag=22):
     trader: Text
     active: bool
 
 
-class InstrumentAdded(Struct, frozen=True, array_like=True, kw_only=True, tag=23):
+class InstrumentAdded(Message, frozen=True, kw_only=True, tag=23):
     instrument: Text
 
 
-class DepositCredited(Struct, frozen=True, array_like=True, kw_only=True, tag=24):
+class DepositCredited(Message, frozen=True, kw_only=True, tag=24):
     participant: Text
     client: Text | None = None
     currency: Currency
@@ -214,7 +215,7 @@ class WithdrawalReleased(fields.WithdrawalOnly, frozen=True, tag=27):
     pass
 
 
-class DealReleased(Struct, frozen=True, array_like=True, kw_only=True, tag=28):
+class DealReleased(Message, frozen=True, kw_only=True, tag=28):
     deal: Ordinal
 
 
@@ -293,7 +294,7 @@ class DealAnnulled(fields.DealDecision, frozen=True, tag=58):
     pass
 
 
-class ContractOpened(Struct, frozen=True, array_like=True, kw_only=True, tag=70):
+class ContractOpened(Message, frozen=True, kw_only=True, tag=70):
     deal: Ordinal
 
 

@@ -24,8 +24,16 @@ from kirmash.messages.kinds import (
 )
 
 
-class Part(Struct, frozen=True, array_like=True, kw_only=True):
-    """A nested value: an array of its fields."""
+class Message(Struct, frozen=True, array_like=True, gc=False):
+    """A command, an event or a part of one: an array on the wire, never changed after it was made.
+
+    It holds nothing but plain values and other messages, so it can be part of no cycle, and the garbage collector need
+    not look at the hundreds of thousands of them that a replay makes.
+    """
+
+
+class Part(Message, frozen=True):
+    """A nested value: an array of its fields, without a tag."""
 
 
 class Basis(Part, frozen=True, kw_only=True):
@@ -35,7 +43,7 @@ class Basis(Part, frozen=True, kw_only=True):
     place: Text
 
 
-class ParticipantCard(Struct, frozen=True, array_like=True, kw_only=True):
+class ParticipantCard(Message, frozen=True, kw_only=True):
     participant: Text
     name: Text
     country: Country
@@ -44,22 +52,22 @@ class ParticipantCard(Struct, frozen=True, array_like=True, kw_only=True):
     group: Text | None = None
 
 
-class ParticipantOnly(Struct, frozen=True, array_like=True, kw_only=True):
+class ParticipantOnly(Message, frozen=True, kw_only=True):
     participant: Text
 
 
-class Suspension(Struct, frozen=True, array_like=True, kw_only=True):
+class Suspension(Message, frozen=True, kw_only=True):
     participant: Text
     open_orders: OpenOrders
     reason: Text
 
 
-class Reinstatement(Struct, frozen=True, array_like=True, kw_only=True):
+class Reinstatement(Message, frozen=True, kw_only=True):
     participant: Text
     reason: Text
 
 
-class ClientCard(Struct, frozen=True, array_like=True, kw_only=True):
+class ClientCard(Message, frozen=True, kw_only=True):
     broker: Text
     client: Text
     name: Text
@@ -68,24 +76,24 @@ class ClientCard(Struct, frozen=True, array_like=True, kw_only=True):
     group: Text | None = None
 
 
-class PermissionTerms(Struct, frozen=True, array_like=True, kw_only=True):
+class PermissionTerms(Message, frozen=True, kw_only=True):
     participant: Text
     section: Text
     side: Side
     purpose: Text
 
 
-class TraderAppointment(Struct, frozen=True, array_like=True, kw_only=True):
+class TraderAppointment(Message, frozen=True, kw_only=True):
     trader: Text
     participant: Text
 
 
-class TraderWithdrawal(Struct, frozen=True, array_like=True, kw_only=True):
+class TraderWithdrawal(Message, frozen=True, kw_only=True):
     trader: Text
     open_orders: OpenOrders
 
 
-class CommodityCard(Struct, frozen=True, array_like=True, kw_only=True):
+class CommodityCard(Message, frozen=True, kw_only=True):
     card: Text
     version: Version
     section: Text
@@ -96,7 +104,7 @@ class CommodityCard(Struct, frozen=True, array_like=True, kw_only=True):
     attributes: Attributes = ()
 
 
-class InstrumentTerms(Struct, frozen=True, array_like=True, kw_only=True):
+class InstrumentTerms(Message, frozen=True, kw_only=True):
     instrument: Text
     card: Text
     version: Version
@@ -112,14 +120,14 @@ class InstrumentTerms(Struct, frozen=True, array_like=True, kw_only=True):
     entries_max: Count | None = None
 
 
-class DepositCreditTerms(Struct, frozen=True, array_like=True, kw_only=True):
+class DepositCreditTerms(Message, frozen=True, kw_only=True):
     participant: Text
     client: Text | None = None
     currency: Currency
     amount: AmountText
 
 
-class WithdrawalTerms(Struct, frozen=True, array_like=True, kw_only=True):
+class WithdrawalTerms(Message, frozen=True, kw_only=True):
     withdrawal: Text
     participant: Text
     client: Text | None = None
@@ -127,10 +135,10 @@ class WithdrawalTerms(Struct, frozen=True, array_like=True, kw_only=True):
     amount: AmountText
 
 
-class WithdrawalOnly(Struct, frozen=True, array_like=True, kw_only=True):
+class WithdrawalOnly(Message, frozen=True, kw_only=True):
     withdrawal: Text
 
 
-class DealDecision(Struct, frozen=True, array_like=True, kw_only=True):
+class DealDecision(Message, frozen=True, kw_only=True):
     deal: Ordinal
     reason: Text

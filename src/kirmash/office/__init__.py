@@ -6,6 +6,7 @@ follow-ups. No clock, randomness or I/O; balances and orders are the market's.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
@@ -56,7 +57,7 @@ class Office:
 
     def _reasons(self, rule: Rule[Any], actor: Actor, command: Command) -> tuple[Refusal, ...]:
         """The reasons of the first stage that finds any (PS-3.1, PS-3.2)."""
-        found = in_order(iter((*self._actor_reasons(actor, command), *rule.existence(self.registers, command))))
+        found = in_order(chain(self._actor_reasons(actor, command), rule.existence(self.registers, command)))
         found = found or in_order(rule.rights(self.registers, command))
         return found or in_order(rule.terms(self.registers, command))
 

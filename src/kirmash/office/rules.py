@@ -47,7 +47,10 @@ def refused(reason: Reason, field: str, low: int | None = None, high: int | None
 
 def in_order(reasons: Iterator[Refusal]) -> tuple[Refusal, ...]:
     """The reasons of a stage ascending, each once; of two for the same reason the first found stands."""
-    found: dict[Reason, Refusal] = {}
+    first = next(reasons, None)
+    if first is None:
+        return ()
+    found = {first.reason: first}
     for refusal in reasons:
         found.setdefault(refusal.reason, refusal)
     return tuple(found[reason] for reason in sorted(found))

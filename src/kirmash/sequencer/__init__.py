@@ -1,1 +1,1 @@
-"""The only writer: gives commands their number and time, asks the deciders, and makes the result durable before it is visible."""
+"""The only writer: gives commands number and time, asks the deciders, makes the result durable before it is visible."""

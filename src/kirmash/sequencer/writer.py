@@ -317,6 +317,7 @@ class Writer:
                 self._published = self.recovered.machine.number
             machine = self._machine = self.recovered.machine
             journal.try_write()
+            journal.grow_wal()
             with _FaultGuard(self, None, []):
                 owed = machine.settle(self._clock())
             if owed:

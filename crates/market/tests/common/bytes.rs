@@ -113,7 +113,7 @@ impl Value {
 fn append_int(number: i128, to: &mut Vec<u8>) {
     let all = number.to_be_bytes();
     match number {
-        0..=0x7f | -32..=-1 => to.push(all[15]),
+        -32..=0x7f => to.push(all[15]),
         0x80..=0xff => to.extend([0xcc, all[15]]),
         0x100..=0xffff => to.extend([&[0xcd], &all[14..]].concat()),
         0x1_0000..=0xffff_ffff => to.extend([&[0xce], &all[12..]].concat()),
