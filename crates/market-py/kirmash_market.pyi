@@ -2,6 +2,8 @@
 
 from typing import final
 
+__all__ = ["Market", "MarketFault"]
+
 class MarketFault(RuntimeError):
     """An assertion of the market does not hold: nothing of the batch may be committed (PS-9)."""
 

@@ -33,8 +33,8 @@ impl Chance {
 
 const TRADERS: [&str; 9] = ["ta", "tb", "tc", "td", "te", "tf", "tk", "ta", "nobody"];
 const PARTICIPANTS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "k"];
-const SESSIONS: [&str; 4] = ["s", "s", "u", "x"];
-const INSTRUMENTS: [&str; 5] = ["i", "i", "i", "j", "z"];
+const SESSIONS: [&str; 12] = ["s", "s", "s", "s", "s", "s", "s", "u", "u", "u", "u", "x"];
+const INSTRUMENTS: [&str; 9] = ["i", "i", "i", "i", "i", "i", "j", "j", "z"];
 
 struct Stream {
     chance: Chance,
@@ -58,12 +58,12 @@ impl Stream {
         }
         for (session, plan) in [("s", Plan::cdca()), ("u", Plan::call())] {
             let late_entry = chance.one_in(2);
-            create(
-                &mut world,
-                &mut chance,
-                session,
-                &Plan { late_entry, ..plan },
-            );
+            let plan = Plan { late_entry, ..plan };
+            create(&mut world, &mut chance, session, &plan);
+            world.go_to(session, &plan, "INTAKE");
+        }
+        if chance.one_in(2) {
+            world.go_to("s", &Plan::cdca(), "TRADING");
         }
         Stream {
             chance,
@@ -76,13 +76,13 @@ impl Stream {
 
     fn price(&mut self) -> String {
         let chance = &mut self.chance;
-        let price = 90 + chance.below(21);
+        let price = 95 + chance.below(11);
         match chance.below(40) {
             0 => "0".to_owned(),
             1 => format!("{price}.25"),
             2 => "2000000001".to_owned(),
             3 => (price * 1_000_000).to_string(),
-            4..=12 => format!("{price}.5"),
+            4 | 5 => format!("{price}.5"),
             _ => price.to_string(),
         }
     }
@@ -216,7 +216,7 @@ impl Stream {
         let present = self.world.phase_of(session);
         let next = match present {
             "HALTED" => 1 + self.chance.below(7),
-            "TRADING" | "INTAKE" if !self.chance.one_in(3) => phase(present),
+            "TRADING" | "INTAKE" if !self.chance.one_in(5) => phase(present),
             _ => (phase(present) + 1 + self.chance.below(2)).min(11),
         };
         list![41, session, phase(present), next]

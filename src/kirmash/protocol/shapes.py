@@ -149,9 +149,10 @@ class _Twice(JsonObject):
 def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
+        seen: set[str] = set()
         values = _Twice(values)
-        values.key = next(key for place, key in enumerate(keys) if key in keys[:place])
+        # `add` gives None, so the first key that was seen before is the one found.
+        values.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
     return values
 
 
@@ -182,7 +183,7 @@ def _short(value: Any) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, [*known], n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name[:60], [*known], n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near else ""
 
 
