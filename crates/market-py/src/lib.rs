@@ -29,9 +29,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, market::Malformed>) -> PyResult<T
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(MarketFault::new_err(
-                text.unwrap_or("a fault without a message").to_owned(),
-            ))
+            Err(MarketFault::new_err(text.unwrap_or("a fault without a message").to_owned()))
         }
     }
 }
@@ -58,11 +56,7 @@ impl Market {
 
     /// Decides commands one after another; the events of each, in order. Where a frame is malformed, those before it
     /// have been decided.
-    fn apply_batch<'py>(
-        &mut self,
-        py: Python<'py>,
-        frames: Vec<PyBackedBytes>,
-    ) -> PyResult<Bound<'py, PyList>> {
+    fn apply_batch<'py>(&mut self, py: Python<'py>, frames: Vec<PyBackedBytes>) -> PyResult<Bound<'py, PyList>> {
         let answers = PyList::empty(py);
         for frame in &frames {
             let events = guarded(|| self.inner.apply(frame))?;
@@ -97,8 +91,7 @@ impl Market {
 
     /// Proves every invariant from scratch; for tests. MarketFault with the sentence that does not hold.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.check())
-            .map_err(MarketFault::new_err)
+        py.detach(|| self.inner.check()).map_err(MarketFault::new_err)
     }
 }
 

@@ -3,14 +3,8 @@
 //! endian). Prints `name value unit` lines; the preparing frames are not timed. Blocks of 64 give the percentiles.
 //!
 //! `cargo run --release -p market --example replay FILE`
-#![allow(
-    clippy::disallowed_types,
-    reason = "a benchmark needs a clock and a file"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a benchmark needs a clock and a file"
-)]
+#![allow(clippy::disallowed_types, reason = "a benchmark needs a clock and a file")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark needs a clock and a file")]
 #![allow(clippy::print_stdout, reason = "figures are for people")]
 
 use market::Market;

@@ -99,94 +99,24 @@ impl Generator {
             self.give(
                 3,
                 "r",
-                list![
-                    60,
-                    participant.as_str(),
-                    true,
-                    kinds.clone(),
-                    Value::Nil,
-                    true,
-                    permissions.clone(),
-                    1
-                ],
+                list![60, participant.as_str(), true, kinds.clone(), Value::Nil, true, permissions.clone(), 1],
             );
-            self.give(
-                3,
-                "r",
-                list![
-                    62,
-                    format!("t{user}"),
-                    participant.as_str(),
-                    true,
-                    1,
-                    true,
-                    kinds,
-                    Value::Nil
-                ],
-            );
-            self.give(
-                3,
-                "r",
-                list![
-                    64,
-                    participant,
-                    Value::Nil,
-                    "EUR",
-                    1_000_000_000_000_000_u64
-                ],
-            );
+            self.give(3, "r", list![62, format!("t{user}"), participant.as_str(), true, 1, true, kinds, Value::Nil]);
+            self.give(3, "r", list![64, participant, Value::Nil, "EUR", 1_000_000_000_000_000_u64]);
         }
-        self.give(
-            3,
-            "r",
-            list![
-                63,
-                "i",
-                "metal",
-                "export",
-                "EUR",
-                "1",
-                "1",
-                100,
-                true,
-                Value::Nil,
-                Value::Nil
-            ],
-        );
-        let phases = ["INTAKE", "TRADING", "CLOSING", "CLOSED"]
-            .map(|name| list![phase(name), at(phase(name))]);
+        self.give(3, "r", list![63, "i", "metal", "export", "EUR", "1", "1", 100, true, Value::Nil, Value::Nil]);
+        let phases = ["INTAKE", "TRADING", "CLOSING", "CLOSED"].map(|name| list![phase(name), at(phase(name))]);
         let rows = [1, 2].map(|side| list![side, true, "EUR", 2_000, "0"]);
         let width = 5 * self.deviation;
-        let bounds =
-            [self.start - width, self.start + width].map(|bound| Value::from(bound.to_string()));
-        let listed = [
-            vec!["i".into(), self.start.to_string().into()],
-            bounds.to_vec(),
-            vec![Value::Nil, Value::Nil],
-        ];
+        let bounds = [self.start - width, self.start + width].map(|bound| Value::from(bound.to_string()));
+        let listed = [vec!["i".into(), self.start.to_string().into()], bounds.to_vec(), vec![Value::Nil, Value::Nil]];
         let listed = Value::List(listed.concat());
         self.give(
             1,
             "operator",
-            list![
-                40,
-                "s",
-                "metal",
-                "export",
-                1,
-                list![listed],
-                phases.to_vec(),
-                self_trade,
-                false,
-                1,
-                rows.to_vec()
-            ],
+            list![40, "s", "metal", "export", 1, list![listed], phases.to_vec(), self_trade, false, 1, rows.to_vec()],
         );
-        self.give(
-            1,
-            "operator",
-            list![41, "s", phase("INTAKE"), phase("TRADING")],
-        );
+        self.give(1, "operator", list![41, "s", phase("INTAKE"), phase("TRADING")]);
     }
 
     fn give(&mut self, kind: u64, actor: &str, command: Value) {
@@ -221,11 +151,7 @@ impl Generator {
     fn message(&mut self, count: usize) {
         if count % 512 == 0 {
             for is_buy in [true, false] {
-                let there = self
-                    .live
-                    .iter()
-                    .filter(|live| live.is_buy == is_buy)
-                    .count();
+                let there = self.live.iter().filter(|live| live.is_buy == is_buy).count();
                 self.lack[usize::from(is_buy)] = signed((TARGET / 2) as u64) - signed(there as u64);
             }
             self.was_full |= self.lack.iter().any(|lack| *lack <= 0);
@@ -260,9 +186,7 @@ impl Generator {
         let user = self.chance.below(USERS);
         let part = signed(self.chance.below(1 << 16));
         let width = 1 + ((((part * part) >> 16) * self.deviation) >> 16);
-        let sum: i64 = (0..4)
-            .map(|_| signed(self.chance.below(width.unsigned_abs())))
-            .sum();
+        let sum: i64 = (0..4).map(|_| signed(self.chance.below(width.unsigned_abs()))).sum();
         let offset = (sum / 4 * 2 - width).abs();
         let edge = 5 * self.deviation;
         let price = match (is_growing, is_buy) {
@@ -276,12 +200,7 @@ impl Generator {
         let quantity = 1 + r * r * r;
         let order = self.placed + 1;
         if is_growing {
-            self.live.push(Live {
-                order,
-                user,
-                is_buy,
-                price,
-            });
+            self.live.push(Live { order, user, is_buy, price });
         }
         let time_in_force = if is_growing { 1 } else { 2 };
         let side = if is_buy { 1 } else { 2 };
@@ -308,40 +227,21 @@ impl Generator {
         let step = (distance.abs() / 100).max(1) * distance.signum();
         let edge = 5 * self.deviation;
         let price = if step == 0 {
-            if self.chance.below(2) == 0 {
-                victim.price + 1
-            } else {
-                victim.price - 1
-            }
+            if self.chance.below(2) == 0 { victim.price + 1 } else { victim.price - 1 }
         } else {
             victim.price + step
         };
         let price = price.clamp(self.start - edge, self.start + edge);
-        let found = self
-            .live
-            .iter_mut()
-            .find(|live| live.order == victim.order)
-            .expect("the victim lives");
+        let found = self.live.iter_mut().find(|live| live.order == victim.order).expect("the victim lives");
         found.price = price;
-        let command = list![
-            47,
-            victim.order,
-            price.to_string(),
-            Value::Nil,
-            Value::Nil,
-            Value::Nil
-        ];
+        let command = list![47, victim.order, price.to_string(), Value::Nil, Value::Nil, Value::Nil];
         self.give(2, &format!("t{}", victim.user), command);
     }
 }
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mut number = |default: u64| {
-        arguments
-            .next()
-            .map_or(default, |text| text.parse().expect("a number"))
-    };
+    let mut number = |default: u64| arguments.next().map_or(default, |text| text.parse().expect("a number"));
     let (messages, seed, runs) = (number(1_000_000), number(2), number(5));
     for (name, self_trade) in [("allow", 2), ("cancel_newest", 1)] {
         let mut generator = Generator::new(seed);

@@ -71,21 +71,12 @@ pub(crate) struct Ledger {
 pub(crate) struct TooMuch(pub(crate) Minor);
 
 impl Ledger {
-    pub(crate) fn find(
-        &self,
-        participant: Handle,
-        client: Handle,
-        currency: Handle,
-    ) -> Option<Handle> {
+    pub(crate) fn find(&self, participant: Handle, client: Handle, currency: Handle) -> Option<Handle> {
         self.index.get(&(participant, client, currency)).copied()
     }
 
     /// The account's place, made where there is none; `exists` stays false until a credit.
-    pub(crate) fn enter(
-        &mut self,
-        holder: (Handle, Handle, Handle),
-        texts: (&str, Option<&str>, &str),
-    ) -> Handle {
+    pub(crate) fn enter(&mut self, holder: (Handle, Handle, Handle), texts: (&str, Option<&str>, &str)) -> Handle {
         if let Some(found) = self.index.get(&holder) {
             return *found;
         }
@@ -130,11 +121,7 @@ impl Ledger {
         if account.touched_at != self.commands {
             account.touched_at = self.commands;
             let sum_after = account.balances.sum();
-            self.touched.push(Touched {
-                account: handle,
-                before: account.balances,
-                sum_after,
-            });
+            self.touched.push(Touched { account: handle, before: account.balances, sum_after });
         }
         account
     }
@@ -162,30 +149,21 @@ impl Ledger {
             return Err(TooMuch(ACCOUNT_MAX));
         }
         let total = currency.map_or(Total::default(), |currency| self.total(currency));
-        if u128::from(total.credits - total.paid) + u128::from(amount)
-            > u128::from(CURRENCY_SUM_MAX)
-        {
+        if u128::from(total.credits - total.paid) + u128::from(amount) > u128::from(CURRENCY_SUM_MAX) {
             return Err(TooMuch(CURRENCY_SUM_MAX));
         }
         Ok(())
     }
 
     pub(crate) fn total(&self, currency: Handle) -> Total {
-        self.totals
-            .iter()
-            .find(|total| total.0 == currency)
-            .map_or(Total::default(), |total| total.1)
+        self.totals.iter().find(|total| total.0 == currency).map_or(Total::default(), |total| total.1)
     }
 
     fn total_mut(&mut self, currency: Handle) -> &mut Total {
-        let place = self
-            .totals
-            .iter()
-            .position(|total| total.0 == currency)
-            .unwrap_or_else(|| {
-                self.totals.push((currency, Total::default()));
-                self.totals.len() - 1
-            });
+        let place = self.totals.iter().position(|total| total.0 == currency).unwrap_or_else(|| {
+            self.totals.push((currency, Total::default()));
+            self.totals.len() - 1
+        });
         &mut self.totals[place].1
     }
 
@@ -223,14 +201,8 @@ impl Ledger {
     }
 
     fn last_touched(&mut self, handle: Handle) -> &mut Touched {
-        let last = self
-            .touched
-            .last_mut()
-            .expect("the account was touched just now");
-        assert!(
-            last.account == handle,
-            "credits and payments concern one account a command"
-        );
+        let last = self.touched.last_mut().expect("the account was touched just now");
+        assert!(last.account == handle, "credits and payments concern one account a command");
         last
     }
 
@@ -256,10 +228,7 @@ impl Ledger {
         for entry in self.touched.drain(..) {
             let account = &self.accounts[entry.account as usize];
             let now = account.balances;
-            assert!(
-                now.sum() == entry.sum_after,
-                "money neither appears nor vanishes (PS-5.7)"
-            );
+            assert!(now.sum() == entry.sum_after, "money neither appears nor vanishes (PS-5.7)");
             if now != entry.before {
                 events.account_changed(&account.holder, now.list());
             }

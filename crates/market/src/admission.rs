@@ -7,8 +7,8 @@ use crate::deposit::{self, secured, value_of};
 use crate::event::Accepted;
 use crate::kinds::{OrderState, TimeInForce};
 use crate::limits::{
-    ACCOUNT_SESSION_OPEN_ORDERS_MAX, CONDITIONAL_ORDERS_MAX, OPEN_ORDERS_MAX, ORDER_VALUE_MAX,
-    PRICE_TICKS_MAX, QUANTITY_LOTS_MAX,
+    ACCOUNT_SESSION_OPEN_ORDERS_MAX, CONDITIONAL_ORDERS_MAX, OPEN_ORDERS_MAX, ORDER_VALUE_MAX, PRICE_TICKS_MAX,
+    QUANTITY_LOTS_MAX,
 };
 use crate::market::{By, Givers, Market, Now};
 use crate::order::{Group, GroupKind, Order, ordinal};
@@ -28,18 +28,12 @@ impl<'a> Value<'a> {
     /// A value given as text, in steps.
     #[inline(always)]
     pub(crate) fn given(step: &Step, text: &'a Decimal) -> Value<'a> {
-        Value {
-            count: step.count(*text),
-            given: Some(text),
-        }
+        Value { count: step.count(*text), given: Some(text) }
     }
 
     #[inline(always)]
     pub(crate) fn in_force(count: u32) -> Value<'a> {
-        Value {
-            count: Multiple::whole(u64::from(count)),
-            given: None,
-        }
+        Value { count: Multiple::whole(u64::from(count)), given: None }
     }
 
     #[inline(always)]
@@ -49,8 +43,7 @@ impl<'a> Value<'a> {
 
     /// The exact value in 10^-9, from what was given or from the steps in force.
     fn nano(&self, step: u128) -> u128 {
-        self.given
-            .map_or_else(|| u128::from(self.count.floor) * step, |text| text.nano())
+        self.given.map_or_else(|| u128::from(self.count.floor) * step, |text| text.nano())
     }
 
     /// The count of an admitted value.
@@ -119,18 +112,10 @@ impl Asked<'_> {
         if let Some(field) = self.first_quantity(|value| in_range(value) && !value.count.exact) {
             refusals.field(Reason::QuantityOffGrid, field);
         }
-        if let Some(minimum) = self
-            .minimum
-            .filter(|minimum| in_range(minimum) && in_range(&self.total))
-        {
+        if let Some(minimum) = self.minimum.filter(|minimum| in_range(minimum) && in_range(&self.total)) {
             let lot = instrument.lot.nano();
             if minimum.nano(lot) > self.total.nano(lot) {
-                refusals.limit(
-                    Reason::MinimumAboveQuantity,
-                    "minimum",
-                    None,
-                    self.total.count.floor,
-                );
+                refusals.limit(Reason::MinimumAboveQuantity, "minimum", None, self.total.count.floor);
             }
         }
     }
@@ -138,30 +123,20 @@ impl Asked<'_> {
     /// 309 and 310.
     #[inline(never)]
     fn test_conditions(&self, instrument: &Instrument, book: &Book, refusals: &mut Refusals) {
-        let field = if self.indivisible {
-            "indivisible"
-        } else {
-            "minimum"
-        };
+        let field = if self.indivisible { "indivisible" } else { "minimum" };
         if self.is_conditional() && !instrument.conditional_allowed {
             refusals.field(Reason::ConditionalNotAllowed, field);
         }
         if self.adds_conditional && book.conditional.len() >= CONDITIONAL_ORDERS_MAX {
-            refusals.limit(
-                Reason::ConditionalOrdersFull,
-                field,
-                None,
-                CONDITIONAL_ORDERS_MAX as u64,
-            );
+            refusals.limit(Reason::ConditionalOrdersFull, field, None, CONDITIONAL_ORDERS_MAX as u64);
         }
     }
 
     /// 307, for quantities in range.
     #[inline(never)]
     fn test_greatest(&self, most: u64, refusals: &mut Refusals) {
-        let is_large = |value: &Value<'_>| {
-            value.is_in_range(QUANTITY_LOTS_MAX) && value.count.compare(most) == Ordering::Greater
-        };
+        let is_large =
+            |value: &Value<'_>| value.is_in_range(QUANTITY_LOTS_MAX) && value.count.compare(most) == Ordering::Greater;
         if let Some(field) = self.first_quantity(is_large) {
             refusals.limit(Reason::OrderTooLarge, field, None, most);
         }
@@ -172,9 +147,7 @@ impl Asked<'_> {
         if fails(&self.total) {
             return Some("quantity");
         }
-        self.minimum
-            .filter(|minimum| fails(minimum))
-            .map(|_| "minimum")
+        self.minimum.filter(|minimum| fails(minimum)).map(|_| "minimum")
     }
 
     /// Whether price × total × k is above its limit, on exact quotients.
@@ -188,10 +161,7 @@ impl Asked<'_> {
             };
         }
         let (tick, lot) = (instrument.tick.nano(), instrument.lot.nano());
-        product_exceeds(
-            (self.price.nano(tick), self.total.nano(lot), k),
-            (tick, lot, ORDER_VALUE_MAX),
-        )
+        product_exceeds((self.price.nano(tick), self.total.nano(lot), k), (tick, lot, ORDER_VALUE_MAX))
     }
 }
 
@@ -215,12 +185,7 @@ struct Entry {
 }
 
 impl Market {
-    pub(crate) fn place_order(
-        &mut self,
-        now: Now,
-        by: By,
-        command: &PlaceOrder,
-    ) -> Result<(), Refused> {
+    pub(crate) fn place_order(&mut self, now: Now, by: By, command: &PlaceOrder) -> Result<(), Refused> {
         let found = self.find_for_order(by, command)?;
         self.test_entry_rights(by, &found, command)?;
         let entry = self.test_entry_terms(now, &found, command)?;
@@ -251,12 +216,7 @@ impl Market {
 
     /// Stage 2: 201 to 204, 207.
     #[inline]
-    fn test_entry_rights(
-        &mut self,
-        by: By,
-        found: &Found,
-        command: &PlaceOrder,
-    ) -> Result<(), Refused> {
+    fn test_entry_rights(&mut self, by: By, found: &Found, command: &PlaceOrder) -> Result<(), Refused> {
         let session = &self.sessions[found.session as usize];
         let participant = self.registry.participant(found.participant);
         if !participant.may_trade(session.section, command.side, session.purpose) {
@@ -269,25 +229,19 @@ impl Market {
             self.refusals.field(Reason::AuthorityMissing, "by");
         }
         if !session.rights.may_enter(command.side) {
-            self.refusals.whole(Reason::PhaseForbids);
+            self.refusals.phase_forbids(session.phase);
         }
         if let Some(most) = self.registry.instrument(found.instrument).entries_max {
             let key = (found.participant, found.instrument, session.phase);
             if session.entries.get(&key).copied().unwrap_or(0) >= most {
-                self.refusals
-                    .limit(Reason::EntriesExceeded, "instrument", None, most);
+                self.refusals.limit(Reason::EntriesExceeded, "instrument", None, most);
             }
         }
         self.refusals.stage()
     }
 
     /// Stage 3: 301 to 313, 318.
-    fn test_entry_terms(
-        &mut self,
-        now: Now,
-        found: &Found,
-        command: &PlaceOrder,
-    ) -> Result<Entry, Refused> {
+    fn test_entry_terms(&mut self, now: Now, found: &Found, command: &PlaceOrder) -> Result<Entry, Refused> {
         let session = &self.sessions[found.session as usize];
         let book = &self.books[found.book as usize];
         let instrument = self.registry.instrument(found.instrument);
@@ -295,10 +249,7 @@ impl Market {
         let asked = Asked {
             price: Value::given(&instrument.tick, &command.price),
             total: Value::given(&instrument.lot, &command.quantity),
-            minimum: command
-                .minimum
-                .as_ref()
-                .map(|text| Value::given(&instrument.lot, text)),
+            minimum: command.minimum.as_ref().map(|text| Value::given(&instrument.lot, text)),
             indivisible: command.indivisible,
             tests_band: true,
             adds_conditional: command.indivisible || command.minimum.is_some(),
@@ -306,13 +257,9 @@ impl Market {
         asked.test(instrument, book, &mut self.refusals);
         let is_immediate = matches!(command.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
         if is_immediate && !session.is_matching() {
-            self.refusals
-                .field(Reason::TimeInForceNotNow, "time_in_force");
+            self.refusals.field(Reason::TimeInForceNotNow, "time_in_force");
         }
-        if command
-            .until
-            .is_some_and(|until| until <= now.time || until > session.closing_at())
-        {
+        if command.until.is_some_and(|until| until <= now.time || until > session.closing_at()) {
             self.refusals.field(Reason::UntilNotInSession, "until");
         }
         let group = self.group_of(found.participant, found.client);
@@ -346,9 +293,7 @@ impl Market {
         if self.live >= OPEN_ORDERS_MAX {
             return Some(OPEN_ORDERS_MAX);
         }
-        let account = self
-            .ledger
-            .find(found.participant, found.client, currency)?;
+        let account = self.ledger.find(found.participant, found.client, currency)?;
         let seat = self.find_seat(found.session, account)?;
         let is_full = self.seats[seat as usize].live >= ACCOUNT_SESSION_OPEN_ORDERS_MAX;
         is_full.then_some(u64::from(ACCOUNT_SESSION_OPEN_ORDERS_MAX))
@@ -363,13 +308,10 @@ impl Market {
         let instrument = self.registry.instrument(found.instrument);
         let value = value_of(entry.price, entry.total, instrument.tick_lot_value);
         let needed = secured(value, entry.rate_ppm, entry.floor);
-        let account = self
-            .ledger
-            .find(found.participant, found.client, instrument.currency);
+        let account = self.ledger.find(found.participant, found.client, instrument.currency);
         let free = account.map_or(0, |account| self.ledger.free(account));
         if free < needed {
-            self.refusals
-                .limit(Reason::DepositShort, None, free, needed);
+            self.refusals.limit(Reason::DepositShort, None, free, needed);
         }
         self.refusals.stage()
     }
@@ -377,23 +319,11 @@ impl Market {
     /// The self-trade group that an order gets (PS-2.8).
     fn group_of(&self, participant: Handle, client: Handle) -> Group {
         let (own, handle, kind) = if client == NONE {
-            (
-                self.registry.participant(participant).group,
-                participant,
-                GroupKind::Participant,
-            )
+            (self.registry.participant(participant).group, participant, GroupKind::Participant)
         } else {
-            (
-                self.registry.clients[client as usize].group,
-                client,
-                GroupKind::Client,
-            )
+            (self.registry.clients[client as usize].group, client, GroupKind::Client)
         };
-        if own == NONE {
-            Group::new(kind, handle)
-        } else {
-            Group::new(GroupKind::Affiliation, own)
-        }
+        if own == NONE { Group::new(kind, handle) } else { Group::new(GroupKind::Affiliation, own) }
     }
 
     /// The client's residency if one is named, else the participant's (PS-5.1).
@@ -405,14 +335,7 @@ impl Market {
         }
     }
 
-    fn accept(
-        &mut self,
-        now: Now,
-        by: By,
-        found: &Found,
-        command: &PlaceOrder,
-        entry: &Entry,
-    ) -> Handle {
+    fn accept(&mut self, now: Now, by: By, found: &Found, command: &PlaceOrder, entry: &Entry) -> Handle {
         let currency = self.registry.instrument(found.instrument).currency;
         let account = self.enter_account(found.participant, found.client, currency);
         let seat = self.enter_seat(found.session, account);
@@ -450,9 +373,19 @@ impl Market {
         }
         self.seats[seat as usize].live += 1;
         self.live += 1;
+        self.tell_accepted(place, &order);
+        self.orders.push(order);
+        let session = &mut self.sessions[found.session as usize];
+        if self.registry.instrument(found.instrument).entries_max.is_some() {
+            *session.entries.entry((found.participant, found.instrument, session.phase)).or_insert(0) += 1;
+        }
+        place
+    }
+
+    fn tell_accepted(&mut self, place: Handle, order: &Order) {
         self.events.order_accepted(&Accepted {
             order: ordinal(place),
-            place: &book.names,
+            place: &self.books[order.book as usize].names,
             side: order.side,
             price: order.price,
             quantity: order.total,
@@ -464,19 +397,5 @@ impl Market {
             reserved: order.reserved,
             participant: self.registry.participant_names.text(order.participant),
         });
-        self.orders.push(order);
-        let session = &mut self.sessions[found.session as usize];
-        if self
-            .registry
-            .instrument(found.instrument)
-            .entries_max
-            .is_some()
-        {
-            *session
-                .entries
-                .entry((found.participant, found.instrument, session.phase))
-                .or_insert(0) += 1;
-        }
-        place
     }
 }

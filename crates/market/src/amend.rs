@@ -31,11 +31,7 @@ struct Scene<'a> {
 
 /// The order as it would be, and what of it is new.
 #[inline(always)]
-fn asked<'a>(
-    order: &Order,
-    instrument: &Instrument,
-    command: &'a AmendOrder,
-) -> (Asked<'a>, Change) {
+fn asked<'a>(order: &Order, instrument: &Instrument, command: &'a AmendOrder) -> (Asked<'a>, Change) {
     let price = match &command.price {
         Some(text) => Value::given(&instrument.tick, text),
         None => Value::in_force(order.price),
@@ -44,10 +40,7 @@ fn asked<'a>(
         Some(text) => Value::given(&instrument.lot, text),
         None => Value::in_force(order.total),
     };
-    let given_minimum = command
-        .minimum
-        .as_ref()
-        .map(|text| Value::given(&instrument.lot, text));
+    let given_minimum = command.minimum.as_ref().map(|text| Value::given(&instrument.lot, text));
     let price_moves = price.count.compare(u64::from(order.price));
     let total_moves = total.count.compare(u64::from(order.total));
     let (better, worse) = match order.side {
@@ -62,9 +55,7 @@ fn asked<'a>(
         minimum: given_minimum.is_some_and(|given| {
             order.minimum == 0 || given.count.compare(u64::from(order.minimum)) != Ordering::Equal
         }),
-        until: command
-            .until
-            .is_some_and(|until| order.until != Some(until)),
+        until: command.until.is_some_and(|until| order.until != Some(until)),
     };
     let asked = Asked {
         price,
@@ -86,10 +77,7 @@ impl Scene<'_> {
         if !participant.may_trade(self.session.section, order.side, self.session.purpose) {
             refusals.whole(Reason::NotAdmitted);
         }
-        if !self
-            .registry
-            .may_act_for(self.trader.participant, order.client)
-        {
+        if !self.registry.may_act_for(self.trader.participant, order.client) {
             refusals.field(Reason::ClientNotAdmitted, "client");
         }
         if !self.trader.active {
@@ -99,15 +87,10 @@ impl Scene<'_> {
         let may_amend = self.session.rights.may_amend(order.side, is_parked, change);
         let corrects = self.session.phase == Phase::SellerCorrection && change.less;
         if !may_amend || corrects && !self.leaves_allotment(asked) {
-            refusals.whole(Reason::PhaseForbids);
+            refusals.phase_forbids(self.session.phase);
         }
         if !order.state.is_live() {
-            refusals.limit(
-                Reason::OrderNotOpen,
-                "order",
-                u64::from(order.state.code()),
-                None,
-            );
+            refusals.limit(Reason::OrderNotOpen, "order", u64::from(order.state.code()), None);
         }
         if order.participant != self.trader.participant {
             refusals.field(Reason::NotOwner, "order");
@@ -118,25 +101,14 @@ impl Scene<'_> {
     #[cold]
     fn leaves_allotment(&self, asked: &Asked<'_>) -> bool {
         let stands = self.order.state == OrderState::Open;
-        let allotted = if stands {
-            allotment_of(self.book, self.orders, self.place)
-        } else {
-            0
-        };
+        let allotted = if stands { allotment_of(self.book, self.orders, self.place) } else { 0 };
         let least = u64::from(self.order.filled) + u64::from(allotted);
         asked.total.count.compare(least) != Ordering::Less
     }
 
     /// Stage 3: 301 to 310, 312 to 315.
     #[inline(always)]
-    fn test_terms(
-        &self,
-        now: Now,
-        until: Option<Time>,
-        asked: &Asked<'_>,
-        change: &Change,
-        refusals: &mut Refusals,
-    ) {
+    fn test_terms(&self, now: Now, until: Option<Time>, asked: &Asked<'_>, change: &Change, refusals: &mut Refusals) {
         let order = self.order;
         asked.test(self.instrument, self.book, refusals);
         if let Some(until) = until {
@@ -148,19 +120,12 @@ impl Scene<'_> {
         let count = asked.price.count;
         if self.session.tests_own_opposite()
             && asked.price_is_in_range()
-            && self
-                .book
-                .has_own_opposite(order.group, order.side, count.floor, count.ceil())
+            && self.book.has_own_opposite(order.group, order.side, count.floor, count.ceil())
         {
             refusals.field(Reason::OwnOppositeOrder, "price");
         }
         if asked.total.count.compare(u64::from(order.filled)) != Ordering::Greater {
-            refusals.limit(
-                Reason::TotalNotAboveFilled,
-                "quantity",
-                u64::from(order.filled),
-                None,
-            );
+            refusals.limit(Reason::TotalNotAboveFilled, "quantity", u64::from(order.filled), None);
         }
         if !change.anything() {
             refusals.whole(Reason::NoChange);
@@ -178,12 +143,7 @@ impl Scene<'_> {
 }
 
 impl Market {
-    pub(crate) fn amend_order(
-        &mut self,
-        now: Now,
-        by: By,
-        command: &AmendOrder,
-    ) -> Result<(), Refused> {
+    pub(crate) fn amend_order(&mut self, now: Now, by: By, command: &AmendOrder) -> Result<(), Refused> {
         self.test_actor(by, Givers::Traders);
         let place = place_of(command.order, &self.orders);
         if place.is_none() {
@@ -209,20 +169,12 @@ impl Market {
         self.refusals.stage()?;
         scene.test_terms(now, command.until, &asked, &change, &mut self.refusals);
         self.refusals.stage()?;
-        let reserved = if order.is_secured() {
-            scene.reserved(&asked)
-        } else {
-            0
-        };
+        let reserved = if order.is_secured() { scene.reserved(&asked) } else { 0 };
         // Stage 4: FREE + Reserved(old) ≥ Reserved(new) (PS-5.4).
-        let available = if reserved > order.reserved {
-            self.ledger.free(order.account) + order.reserved
-        } else {
-            reserved
-        };
+        let available =
+            if reserved > order.reserved { self.ledger.free(order.account) + order.reserved } else { reserved };
         if available < reserved {
-            self.refusals
-                .limit(Reason::DepositShort, None, available, reserved);
+            self.refusals.limit(Reason::DepositShort, None, available, reserved);
         }
         self.refusals.stage()?;
         self.amend(now, place, command, &asked, &change, reserved);
@@ -267,11 +219,7 @@ impl Market {
             }
         }
         if reserved != order.reserved {
-            self.ledger.shift(
-                order.account,
-                (order.reserved, order.blocked),
-                (reserved, order.blocked),
-            );
+            self.ledger.shift(order.account, (order.reserved, order.blocked), (reserved, order.blocked));
             order.reserved = reserved;
         }
         book.channel += u64::from(stood_in_book);

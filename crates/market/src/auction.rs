@@ -69,11 +69,7 @@ impl Remaining {
         let volume = demand.min(supply);
         let distance = demand.abs_diff(supply);
         if volume > self.volume || volume == self.volume && distance < self.distance {
-            *self = Remaining {
-                volume,
-                distance,
-                ..Remaining::default()
-            };
+            *self = Remaining { volume, distance, ..Remaining::default() };
         }
         if volume == self.volume && distance == self.distance {
             if demand > supply {
@@ -94,29 +90,19 @@ impl Remaining {
             (None, one, other) => return one.or(other),
         };
         let middle = u64::from(low).midpoint(u64::from(high));
-        let price = reference.map_or(middle, |reference| {
-            reference.max(u64::from(low)).min(u64::from(high))
-        });
+        let price = reference.map_or(middle, |reference| reference.max(u64::from(low)).min(u64::from(high)));
         Ticks::try_from(price).ok()
     }
 }
 
 impl Simulation {
     fn of(book: &Book, orders: &[Order]) -> Simulation {
-        Simulation {
-            sums: sums_of(book),
-            conditionals: conditionals_of(book, orders),
-            reference: book.reference,
-        }
+        Simulation { sums: sums_of(book), conditionals: conditionals_of(book, orders), reference: book.reference }
     }
 
     /// Steps 1 to 4 of the price rule on the book as it stands in the simulation.
     fn price(&self) -> Option<Price> {
-        let mut demand: u64 = self
-            .sums
-            .iter()
-            .map(|sum| sum.quantity[Side::Buy.index()])
-            .sum();
+        let mut demand: u64 = self.sums.iter().map(|sum| sum.quantity[Side::Buy.index()]).sum();
         let mut supply = 0;
         let mut remaining = Remaining::default();
         for sum in &self.sums {
@@ -131,16 +117,8 @@ impl Simulation {
         }
         let price = remaining.choose(self.reference)?;
         let [demand, supply] = [Side::Buy, Side::Sell].map(|side| self.willing(side, price));
-        assert!(
-            demand.min(supply) == remaining.volume,
-            "the price chosen gives the greatest volume"
-        );
-        Some(Price {
-            price,
-            volume: remaining.volume,
-            demand,
-            supply,
-        })
+        assert!(demand.min(supply) == remaining.volume, "the price chosen gives the greatest volume");
+        Some(Price { price, volume: remaining.volume, demand, supply })
     }
 
     /// What a side offers at a price.
@@ -161,8 +139,7 @@ impl Simulation {
             std::cmp::Ordering::Equal => return None,
         };
         let (margin, left) = self.margin(side, price.volume)?;
-        let at_margin =
-            |other: &Conditional| other.side == side && other.price == margin && !other.is_aside;
+        let at_margin = |other: &Conditional| other.side == side && other.price == margin && !other.is_aside;
         self.conditionals.iter().position(|cut| {
             if !at_margin(cut) {
                 return false;
@@ -194,9 +171,7 @@ impl Simulation {
     fn aside_ahead(&self, order: &Conditional) -> u64 {
         self.conditionals
             .iter()
-            .filter(|other| {
-                other.is_aside && other.side == order.side && other.price == order.price
-            })
+            .filter(|other| other.is_aside && other.side == order.side && other.price == order.price)
             .filter(|other| other.priority < order.priority)
             .map(|other| u64::from(other.open))
             .sum()
@@ -204,20 +179,10 @@ impl Simulation {
 
     fn set_aside(&mut self, which: usize, is_aside: bool) {
         let conditional = &mut self.conditionals[which];
-        assert!(
-            conditional.is_aside != is_aside,
-            "an order is in the book or aside"
-        );
+        assert!(conditional.is_aside != is_aside, "an order is in the book or aside");
         conditional.is_aside = is_aside;
-        let (price, side, open) = (
-            conditional.price,
-            conditional.side.index(),
-            u64::from(conditional.open),
-        );
-        let at = self
-            .sums
-            .binary_search_by_key(&price, |sum| sum.price)
-            .expect("its level is in the sums");
+        let (price, side, open) = (conditional.price, conditional.side.index(), u64::from(conditional.open));
+        let at = self.sums.binary_search_by_key(&price, |sum| sum.price).expect("its level is in the sums");
         let sum = &mut self.sums[at];
         if is_aside {
             sum.quantity[side] -= open;
@@ -235,29 +200,19 @@ impl Simulation {
             self.set_aside(cut, true);
             result = self.price();
         }
-        let mut aside: Vec<usize> = (0..self.conditionals.len())
-            .filter(|which| self.conditionals[*which].is_aside)
-            .collect();
+        let mut aside: Vec<usize> =
+            (0..self.conditionals.len()).filter(|which| self.conditionals[*which].is_aside).collect();
         aside.sort_unstable_by_key(|which| self.conditionals[*which].priority);
         for which in &aside {
             self.set_aside(*which, false);
             let present = result.map_or(0, |price| price.volume);
-            match self
-                .price()
-                .filter(|price| price.volume > present && self.forbidden_cut(price).is_none())
-            {
+            match self.price().filter(|price| price.volume > present && self.forbidden_cut(price).is_none()) {
                 Some(better) => result = Some(better),
                 None => self.set_aside(*which, true),
             }
         }
         aside.retain(|which| self.conditionals[*which].is_aside);
-        Uncrossing {
-            price: result,
-            aside: aside
-                .iter()
-                .map(|which| self.conditionals[*which].place)
-                .collect(),
-        }
+        Uncrossing { price: result, aside: aside.iter().map(|which| self.conditionals[*which].place).collect() }
     }
 }
 
@@ -266,11 +221,7 @@ fn sums_of(book: &Book) -> Vec<Sum> {
     let [buys, sells] = [Side::Buy, Side::Sell].map(|side| book.side(side));
     let mut sums = Vec::with_capacity(buys.len() + sells.len());
     let at = |side: Side, (price, level): (Ticks, &Level)| {
-        let mut sum = Sum {
-            price,
-            quantity: [0, 0],
-            count: [0, 0],
-        };
+        let mut sum = Sum { price, quantity: [0, 0], count: [0, 0] };
         sum.quantity[side.index()] = level.quantity;
         sum.count[side.index()] = level.count;
         sum
@@ -293,8 +244,7 @@ fn sums_of(book: &Book) -> Vec<Sum> {
 
 /// The conditional orders in the book, level by level, so that each level is walked once.
 fn conditionals_of(book: &Book, orders: &[Order]) -> Vec<Conditional> {
-    let in_book =
-        |place: &&Handle| orders[**place as usize].state == crate::kinds::OrderState::Open;
+    let in_book = |place: &&Handle| orders[**place as usize].state == crate::kinds::OrderState::Open;
     let mut levels: Vec<(Side, Ticks)> = book
         .conditional
         .iter()
@@ -312,16 +262,7 @@ fn conditionals_of(book: &Book, orders: &[Order]) -> Vec<Conditional> {
             let open = order.open();
             if order.is_conditional() {
                 let (priority, need) = (order.priority, order.need(open));
-                conditionals.push(Conditional {
-                    place,
-                    side,
-                    price,
-                    priority,
-                    open,
-                    need,
-                    ahead,
-                    is_aside: false,
-                });
+                conditionals.push(Conditional { place, side, price, priority, open, need, ahead, is_aside: false });
             }
             ahead += u64::from(open);
             place = order.after;
@@ -331,13 +272,7 @@ fn conditionals_of(book: &Book, orders: &[Order]) -> Vec<Conditional> {
 }
 
 /// What the orders of a side are given, best price first, then priority (PS-4.2).
-fn allot(
-    book: &Book,
-    orders: &[Order],
-    side: Side,
-    price: &Price,
-    aside: &[Handle],
-) -> Vec<(Handle, Lots)> {
+fn allot(book: &Book, orders: &[Order], side: Side, price: &Price, aside: &[Handle]) -> Vec<(Handle, Lots)> {
     let mut left = price.volume;
     let mut given = Vec::new();
     let mut level = book.best(side);
@@ -345,17 +280,11 @@ fn allot(
         let mut place = book.first_at(side, at);
         while place != NONE && left > 0 {
             let order = &orders[place as usize];
-            assert!(
-                order.accepts(price.price),
-                "the volume is found among willing orders"
-            );
+            assert!(order.accepts(price.price), "the volume is found among willing orders");
             if aside.binary_search(&place).is_err() {
                 let lots = u64::from(order.open()).min(left);
                 left -= lots;
-                given.push((
-                    place,
-                    Lots::try_from(lots).expect("at most what an order has open"),
-                ));
+                given.push((place, Lots::try_from(lots).expect("at most what an order has open")));
             }
             place = order.after;
         }
@@ -386,8 +315,7 @@ impl Market {
         };
         let surplus = i64::try_from(price.demand).expect("the quantity of a book fits")
             - i64::try_from(price.supply).expect("the quantity of a book fits");
-        self.events
-            .uncrossed(&book.names, price.price, price.volume, surplus);
+        self.events.uncrossed(&book.names, price.price, price.volume, surplus);
         for place in &aside {
             let order = &self.orders[*place as usize];
             if order.price != price.price && order.accepts(price.price) {
@@ -396,8 +324,7 @@ impl Market {
         }
         aside.sort_unstable();
         let book = &self.books[handle as usize];
-        let [buys, sells] =
-            [Side::Buy, Side::Sell].map(|side| allot(book, &self.orders, side, &price, &aside));
+        let [buys, sells] = [Side::Buy, Side::Sell].map(|side| allot(book, &self.orders, side, &price, &aside));
         self.pair(price.price, &buys, &sells);
     }
 
@@ -408,21 +335,10 @@ impl Market {
         while let (Some((buyer, bought)), Some((seller, sold))) = (buy, sell) {
             let lots = bought.min(sold);
             self.make_deal(buyer, seller, price, lots, Aggressor::None);
-            buy = if bought == lots {
-                buys.next()
-            } else {
-                Some((buyer, bought - lots))
-            };
-            sell = if sold == lots {
-                sells.next()
-            } else {
-                Some((seller, sold - lots))
-            };
+            buy = if bought == lots { buys.next() } else { Some((buyer, bought - lots)) };
+            sell = if sold == lots { sells.next() } else { Some((seller, sold - lots)) };
         }
-        assert!(
-            buy.is_none() && sell.is_none(),
-            "both sides are allotted the same"
-        );
+        assert!(buy.is_none() && sell.is_none(), "both sides are allotted the same");
     }
 }
 
@@ -435,10 +351,7 @@ pub(crate) fn allotment_of(book: &Book, orders: &[Order], place: Handle) -> Lots
     };
     aside.sort_unstable();
     let given = allot(book, orders, order.side, &price, &aside);
-    given
-        .iter()
-        .find(|allotted| allotted.0 == place)
-        .map_or(0, |allotted| allotted.1)
+    given.iter().find(|allotted| allotted.0 == place).map_or(0, |allotted| allotted.1)
 }
 
 #[cfg(test)]
@@ -446,43 +359,22 @@ mod tests {
     use super::*;
 
     /// Buys and sells as (price, quantity).
-    fn price_of(
-        buys: &[(Ticks, u64)],
-        sells: &[(Ticks, u64)],
-        reference: Option<u64>,
-    ) -> Option<(Ticks, u64)> {
+    fn price_of(buys: &[(Ticks, u64)], sells: &[(Ticks, u64)], reference: Option<u64>) -> Option<(Ticks, u64)> {
         let mut prices: Vec<Ticks> = buys.iter().chain(sells).map(|order| order.0).collect();
         prices.sort_unstable();
         prices.dedup();
-        let at = |orders: &[(Ticks, u64)], price| {
-            orders
-                .iter()
-                .filter(|order| order.0 == price)
-                .map(|order| order.1)
-                .sum()
-        };
-        let sums = prices.into_iter().map(|price| Sum {
-            price,
-            quantity: [at(buys, price), at(sells, price)],
-            count: [1, 1],
-        });
-        let simulation = Simulation {
-            sums: sums.collect(),
-            conditionals: Vec::new(),
-            reference,
-        };
+        let at =
+            |orders: &[(Ticks, u64)], price| orders.iter().filter(|order| order.0 == price).map(|order| order.1).sum();
+        let sums =
+            prices.into_iter().map(|price| Sum { price, quantity: [at(buys, price), at(sells, price)], count: [1, 1] });
+        let simulation = Simulation { sums: sums.collect(), conditionals: Vec::new(), reference };
         simulation.price().map(|price| (price.price, price.volume))
     }
 
     #[test]
     fn the_vectors_of_the_rulebook_come_out() {
         for (buys, sells, reference, result) in [
-            (
-                &[(102, 50), (101, 30), (100, 40)][..],
-                &[(99, 40), (100, 30), (101, 60)][..],
-                None,
-                Some((101, 80)),
-            ),
+            (&[(102, 50), (101, 30), (100, 40)][..], &[(99, 40), (100, 30), (101, 60)][..], None, Some((101, 80))),
             (&[(102, 100)], &[(100, 60)], None, Some((102, 60))),
             (&[(102, 60)], &[(100, 100)], None, Some((100, 60))),
             (&[(102, 80)], &[(100, 80)], Some(101), Some((101, 80))),
@@ -491,11 +383,7 @@ mod tests {
             (&[(99, 10)], &[(100, 10)], None, None),
             (&[], &[], Some(5), None),
         ] {
-            assert_eq!(
-                price_of(buys, sells, reference),
-                result,
-                "{buys:?} {sells:?} {reference:?}"
-            );
+            assert_eq!(price_of(buys, sells, reference), result, "{buys:?} {sells:?} {reference:?}");
         }
     }
 

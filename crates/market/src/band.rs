@@ -10,13 +10,9 @@ use crate::units::{Decimal, Step, Ticks};
 fn relative(anchor: u64, bounds: &Bounds) -> Band {
     let share = |ppm: u32| u128::from(anchor) * u128::from(ppm);
     let whole = u128::from(PPM);
-    let fits = |ticks: u128| {
-        u64::try_from(ticks).expect("an anchor is below 2^53, a band at most twice as wide")
-    };
+    let fits = |ticks: u128| u64::try_from(ticks).expect("an anchor is below 2^53, a band at most twice as wide");
     Band {
-        low: bounds
-            .down_ppm
-            .map(|down| fits(share(PPM - down).div_ceil(whole)).max(1)),
+        low: bounds.down_ppm.map(|down| fits(share(PPM - down).div_ceil(whole)).max(1)),
         high: bounds.up_ppm.map(|up| fits(share(PPM + up) / whole)),
     }
 }
@@ -25,10 +21,7 @@ impl Book {
     /// The intersection of fixed and relative band. The anchor is the last deal's price, else the reference; without
     /// either there is no relative band.
     pub(crate) fn renew_band(&mut self) {
-        let fixed = Band {
-            low: self.bounds.lower,
-            high: self.bounds.upper,
-        };
+        let fixed = Band { low: self.bounds.lower, high: self.bounds.upper };
         let anchor = self.last_price.map(u64::from).or(self.reference);
         self.band = match anchor {
             Some(anchor) if self.bounds.down_ppm.is_some() || self.bounds.up_ppm.is_some() => {
@@ -58,12 +51,8 @@ impl Book {
 /// Bounds on the grid: a lower one rounded up, an upper one down.
 pub(crate) fn bounds_on_grid(given: &command::Bounds, tick: &Step) -> Bounds {
     Bounds {
-        lower: given
-            .lower
-            .map(|lower| tick.count(lower).ceil().min(BOUND_TICKS_CAP)),
-        upper: given
-            .upper
-            .map(|upper| tick.count(upper).floor.min(BOUND_TICKS_CAP)),
+        lower: given.lower.map(|lower| tick.count(lower).ceil().min(BOUND_TICKS_CAP)),
+        upper: given.upper.map(|upper| tick.count(upper).floor.min(BOUND_TICKS_CAP)),
         down_ppm: given.down_ppm,
         up_ppm: given.up_ppm,
     }
@@ -79,53 +68,24 @@ mod tests {
     use super::*;
 
     fn ppm(down: u32, up: u32) -> Bounds {
-        Bounds {
-            lower: None,
-            upper: None,
-            down_ppm: Some(down),
-            up_ppm: Some(up),
-        }
+        Bounds { lower: None, upper: None, down_ppm: Some(down), up_ppm: Some(up) }
     }
 
     #[test]
     fn the_example_of_ps_10_comes_out() {
-        assert_eq!(
-            relative(1_000, &ppm(200_000, 100)),
-            Band {
-                low: Some(800),
-                high: Some(1_000)
-            }
-        );
-        assert_eq!(
-            relative(1_003, &ppm(200_000, 100)),
-            Band {
-                low: Some(803),
-                high: Some(1_003)
-            }
-        );
+        assert_eq!(relative(1_000, &ppm(200_000, 100)), Band { low: Some(800), high: Some(1_000) });
+        assert_eq!(relative(1_003, &ppm(200_000, 100)), Band { low: Some(803), high: Some(1_003) });
     }
 
     #[test]
     fn a_relative_lower_bound_is_at_least_one_tick() {
-        assert_eq!(
-            relative(5, &ppm(1_000_000, 1_000_000)),
-            Band {
-                low: Some(1),
-                high: Some(10)
-            }
-        );
+        assert_eq!(relative(5, &ppm(1_000_000, 1_000_000)), Band { low: Some(1), high: Some(10) });
     }
 
     #[test]
     fn the_greatest_anchor_overflows_nothing() {
         let band = relative(BOUND_TICKS_CAP, &ppm(0, 1_000_000));
-        assert_eq!(
-            band,
-            Band {
-                low: Some(BOUND_TICKS_CAP),
-                high: Some(2 * BOUND_TICKS_CAP)
-            }
-        );
+        assert_eq!(band, Band { low: Some(BOUND_TICKS_CAP), high: Some(2 * BOUND_TICKS_CAP) });
     }
 
     #[test]

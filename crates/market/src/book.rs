@@ -130,9 +130,7 @@ impl Book {
     #[inline]
     fn lower_best(&mut self, side: Side, price: Ticks) {
         if self.best[side.index()] == price {
-            self.best[side.index()] = self
-                .next_worse(side, price)
-                .unwrap_or(NO_BEST[side.index()]);
+            self.best[side.index()] = self.next_worse(side, price).unwrap_or(NO_BEST[side.index()]);
         }
     }
 
@@ -148,9 +146,7 @@ impl Book {
     /// The first order of a price level.
     #[inline]
     pub(crate) fn first_at(&self, side: Side, price: Ticks) -> Handle {
-        self.side(side)
-            .level(price)
-            .map_or(NONE, |level| level.first)
+        self.side(side).level(price).map_or(NONE, |level| level.first)
     }
 
     /// Puts an order at the end of its price level. Its priority is the smallest there, since numbers rise.
@@ -216,10 +212,7 @@ impl Book {
     /// Whether a group has an order in the book on the other side whose price crosses; `floor` and `ceil` are those of
     /// the exact quotient of the price asked about.
     pub(crate) fn has_own_opposite(&self, group: Group, side: Side, floor: u64, ceil: u64) -> bool {
-        let own_prices = self
-            .own_prices
-            .as_ref()
-            .expect("own prices are kept while they may be asked for");
+        let own_prices = self.own_prices.as_ref().expect("own prices are kept while they may be asked for");
         let ticks = |count: u64| Ticks::try_from(count).unwrap_or(Ticks::MAX);
         let group = group.key();
         let range = match side {
@@ -256,9 +249,7 @@ impl Book {
 }
 
 fn forget_own(own_prices: &mut OwnPrices, key: (u32, Side, Ticks)) {
-    let count = own_prices
-        .get_mut(&key)
-        .expect("the order was noted when it joined");
+    let count = own_prices.get_mut(&key).expect("the order was noted when it joined");
     *count -= 1;
     if *count == 0 {
         own_prices.remove(&key);

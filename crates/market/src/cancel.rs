@@ -20,8 +20,7 @@ struct Filter {
 
 impl Filter {
     fn matches(&self, order: &Order, instrument: Handle) -> bool {
-        self.participant
-            .is_none_or(|participant| order.participant == participant)
+        self.participant.is_none_or(|participant| order.participant == participant)
             && self.instrument.is_none_or(|wanted| instrument == wanted)
             && self.side.is_none_or(|side| order.side == side)
             && self.trader.is_none_or(|trader| order.trader == trader)
@@ -46,8 +45,7 @@ impl Market {
             _ => panic!("only a live order is cancelled"),
         }
         self.end(place, OrderState::cancelled(reason));
-        self.events
-            .order_cancelled(ordinal(place), open, reason, self.refusals.list());
+        self.events.order_cancelled(ordinal(place), open, reason, self.refusals.list());
     }
 
     pub(crate) fn cancel_order(&mut self, by: By, order: Ordinal) -> Result<(), Refused> {
@@ -74,19 +72,14 @@ impl Market {
                 self.refusals.field(Reason::AuthorityMissing, "by");
             }
             if !session.rights.may_cancel(order.side) {
-                self.refusals.whole(Reason::PhaseForbids);
+                self.refusals.phase_forbids(session.phase);
             }
             if order.participant != trader.participant {
                 self.refusals.field(Reason::NotOwner, "order");
             }
         }
         if !order.state.is_live() {
-            self.refusals.limit(
-                Reason::OrderNotOpen,
-                "order",
-                u64::from(order.state.code()),
-                None,
-            );
+            self.refusals.limit(Reason::OrderNotOpen, "order", u64::from(order.state.code()), None);
         }
         self.refusals.stage()
     }
@@ -100,32 +93,21 @@ impl Market {
             self.find_book(session, instrument);
             instrument
         });
-        let client = command
-            .client
-            .and_then(|client| self.registry.find_client(client.as_bytes()));
+        let client = command.client.and_then(|client| self.registry.find_client(client.as_bytes()));
         if command.client.is_some() && client.is_none() {
             self.refusals.field(Reason::UnknownClient, "client");
         }
         self.refusals.stage()?;
         let session = session.ok_or(Refused)?;
-        let participant = by
-            .is_trader()
-            .then(|| self.registry.traders[by.trader as usize].participant);
+        let participant = by.is_trader().then(|| self.registry.traders[by.trader as usize].participant);
         if by.is_trader() && !self.registry.traders[by.trader as usize].active {
             self.refusals.field(Reason::AuthorityMissing, "by");
         }
         self.refusals.stage()?;
 
-        let trader = command
-            .trader
-            .map(|trader| self.trader_in_scope(participant, trader));
-        let filter = Filter {
-            participant,
-            instrument,
-            side: command.side,
-            trader,
-            client,
-        };
+        // Who placed the order, whomever he acts for now (EN-6.10); an unknown trader placed none.
+        let trader = command.trader.map(|trader| self.registry.trader_names.find(trader).unwrap_or(NONE));
+        let filter = Filter { participant, instrument, side: command.side, trader, client };
         let mut places = self.live_orders(session);
         places.retain(|place| {
             let order = &self.orders[*place as usize];
@@ -142,26 +124,14 @@ impl Market {
             }
         }
         self.give_back(places);
-        self.events
-            .orders_mass_cancelled(command.session, cancelled, kept);
+        self.events.orders_mass_cancelled(command.session, cancelled, kept);
         Ok(())
-    }
-
-    /// The trader of a filter; an unknown one, or one of another participant than the actor's, is nobody (PS-6.6).
-    fn trader_in_scope(&self, participant: Option<Handle>, trader: &str) -> Handle {
-        let found = self.registry.trader_names.find(trader);
-        let is_own = |trader: &Handle| {
-            participant.is_none_or(|participant| {
-                self.registry.traders[*trader as usize].participant == participant
-            })
-        };
-        found.filter(is_own).unwrap_or(NONE)
     }
 
     pub(crate) fn expire_orders(&mut self, by: By, name: &str, until: Time) -> Result<(), Refused> {
         let session = self.known_session(by, name)?;
         if phases::is_final(self.sessions[session as usize].phase) {
-            self.refusals.whole(Reason::PhaseForbids);
+            self.refusals.phase_forbids(self.sessions[session as usize].phase);
         }
         self.refusals.stage()?;
 

@@ -104,16 +104,10 @@ impl<'a> Reader<'a> {
                 self.rest = &self.rest[size..];
                 u64::from_be_bytes(*word) >> (64 - 8 * size)
             }
-            None => self
-                .take(size)?
-                .iter()
-                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+            None => self.take(size)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),
         };
         const SHORTEST: [u64; 4] = [0x80, 0x100, 0x1_0000, 0x1_0000_0000];
-        self.expect(
-            number >= SHORTEST[usize::from(class)],
-            &"an integer stands in its shortest form",
-        )?;
+        self.expect(number >= SHORTEST[usize::from(class)], &"an integer stands in its shortest form")?;
         Ok(number)
     }
 
@@ -154,10 +148,7 @@ impl<'a> Reader<'a> {
         self.expect(length >= below, &"an array stands in its shortest form")?;
         // Each element takes at least a byte: a length that the bytes cannot hold must not reserve memory.
         let length = length as usize;
-        self.expect(
-            length <= self.rest.len(),
-            &"an array is longer than its bytes",
-        )?;
+        self.expect(length <= self.rest.len(), &"an array is longer than its bytes")?;
         Ok(length)
     }
 
@@ -181,10 +172,7 @@ impl<'a> Reader<'a> {
             }
             _ => return self.refuse(&"a text of at most 200 bytes is expected"),
         };
-        self.expect(
-            length != 0 && length <= TEXT_BYTES_MAX,
-            &"a text has 1 to 200 bytes",
-        )?;
+        self.expect(length != 0 && length <= TEXT_BYTES_MAX, &"a text has 1 to 200 bytes")?;
         self.take(length)
     }
 
@@ -232,11 +220,7 @@ impl<'a> Reader<'a> {
     /// Nil, or what `read` reads.
     #[inline(always)]
     pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.nil() {
-            Ok(None)
-        } else {
-            read(self).map(Some)
-        }
+        if self.nil() { Ok(None) } else { read(self).map(Some) }
     }
 
     /// An array whose elements `read` reads.
@@ -300,15 +284,7 @@ impl Fragment {
             block[..bytes.len()].copy_from_slice(&bytes);
         }
         let length = bytes.len();
-        Fragment {
-            block,
-            length,
-            long: if is_short {
-                Box::default()
-            } else {
-                bytes.into_boxed_slice()
-            },
-        }
+        Fragment { block, length, long: if is_short { Box::default() } else { bytes.into_boxed_slice() } }
     }
 }
 
@@ -334,9 +310,7 @@ impl Cursor<'_> {
     /// The next N bytes to write to; `at` has not moved.
     #[inline(always)]
     fn next<const N: usize>(&mut self) -> &mut [u8; N] {
-        self.to[self.at..]
-            .first_chunk_mut()
-            .expect("there is room for an event")
+        self.to[self.at..].first_chunk_mut().expect("there is room for an event")
     }
 
     #[inline(always)]
@@ -499,12 +473,7 @@ impl Writer {
         if self.bytes.len() < self.at + ROOM {
             self.grow();
         }
-        Cursor {
-            to: self.bytes[self.at..]
-                .first_chunk_mut()
-                .expect("there is room"),
-            at: 0,
-        }
+        Cursor { to: self.bytes[self.at..].first_chunk_mut().expect("there is room"), at: 0 }
     }
 
     #[inline(always)]
@@ -586,10 +555,7 @@ pub(crate) fn array_header(length: usize) -> ([u8; 5], usize) {
         0..=0x0f => ([0, 0, 0, 0, 0x90 | d], 1),
         0x10..=0xffff => ([0, 0, 0xdc, c, d], 3),
         _ => {
-            assert!(
-                length <= 0xffff_ffff,
-                "an array has fewer than 2^32 elements"
-            );
+            assert!(length <= 0xffff_ffff, "an array has fewer than 2^32 elements");
             ([0xdd, a, b, c, d], 5)
         }
     }
@@ -630,10 +596,7 @@ mod tests {
             (-128, vec![0xd0, 0x80]),
             (-129, vec![0xd1, 0xff, 0x7f]),
             (-32_769, vec![0xd2, 0xff, 0xff, 0x7f, 0xff]),
-            (
-                -2_147_483_649,
-                vec![0xd3, 0xff, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff],
-            ),
+            (-2_147_483_649, vec![0xd3, 0xff, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]),
         ] {
             let mut writer = Writer::default();
             writer.int(number);
@@ -645,22 +608,14 @@ mod tests {
     fn longer_forms_than_needed_are_refused() {
         assert!(Reader::new(&[0xcc, 0x7f]).uint().is_err());
         assert!(Reader::new(&[0xcd, 0x00, 0xff]).uint().is_err());
-        assert!(
-            Reader::new(&[0xcf, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])
-                .uint()
-                .is_err()
-        );
+        assert!(Reader::new(&[0xcf, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]).uint().is_err());
         assert!(Reader::new(&[0xdc, 0x00, 0x01, 0xc0]).array().is_err());
         assert!(Reader::new(&[0xd9, 0x01, b'a']).text().is_err());
     }
 
     #[test]
     fn a_length_beyond_the_bytes_reserves_nothing() {
-        assert!(
-            Reader::new(&[0xdd, 0xff, 0xff, 0xff, 0xff])
-                .array()
-                .is_err()
-        );
+        assert!(Reader::new(&[0xdd, 0xff, 0xff, 0xff, 0xff]).array().is_err());
         assert!(Reader::new(&[0xbf, b'a']).text().is_err());
     }
 }

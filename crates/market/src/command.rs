@@ -3,9 +3,7 @@
 //! no door lets them through; whether a well-formed command is allowed is not decided here.
 
 use crate::codec::{Read, Reader};
-use crate::kinds::{
-    ActorKind, Mechanism, NamesAt, OpenOrders, ParticipantKind, Phase, SelfTrade, Side, TimeInForce,
-};
+use crate::kinds::{ActorKind, Mechanism, NamesAt, OpenOrders, ParticipantKind, Phase, SelfTrade, Side, TimeInForce};
 use crate::limits::{ORDINAL_MAX, PPM, TICK_LOT_VALUE_MAX};
 use crate::names::Names;
 use crate::registry::Registry;
@@ -29,43 +27,22 @@ pub(crate) struct Known<'a> {
 /// Every command but the three about one order, which are read and decided without a detour.
 pub(crate) enum Command<'a> {
     CreateSession(Box<CreateSession<'a>>),
-    ChangePhase {
-        session: &'a str,
-        from: Phase,
-        to: Phase,
-    },
-    HaltSession {
-        session: &'a str,
-        reason: &'a str,
-    },
-    CancelSession {
-        session: &'a str,
-        reason: &'a str,
-    },
-    ResumeSession {
-        session: &'a str,
-        resume_at: Time,
-    },
+    ChangePhase { session: &'a str, from: Phase, to: Phase },
+    HaltSession { session: &'a str, reason: &'a str },
+    CancelSession { session: &'a str, reason: &'a str },
+    ResumeSession { session: &'a str, resume_at: Time },
     SetBand(SetBand<'a>),
     MassCancel(MassCancel<'a>),
-    ExpireOrders {
-        session: &'a str,
-        until: Time,
-    },
+    ExpireOrders { session: &'a str, until: Time },
     SetAdmission(SetAdmission<'a>),
     SetClient(SetClient<'a>),
     SetAuthority(SetAuthority<'a>),
     AddInstrument(AddInstrument<'a>),
-    Credit {
-        holder: Holder<'a>,
-        amount: Minor,
-    },
+    Credit { holder: Holder<'a>, amount: Minor },
     HoldWithdrawal(Withdrawal<'a>),
     PayWithdrawal(Withdrawal<'a>),
     ReleaseWithdrawal(Withdrawal<'a>),
-    ReleaseDeal {
-        deal: Ordinal,
-    },
+    ReleaseDeal { deal: Ordinal },
 }
 
 pub(crate) struct CreateSession<'a> {
@@ -212,19 +189,8 @@ pub(crate) fn read_head(from: &mut Reader<'_>, traders: &Names) -> Read<Head> {
     let number = from.uint_to(ORDINAL_MAX)?;
     let time = from.time()?;
     let kind = from.member(ActorKind::of)?;
-    let trader = from.name(|actor| {
-        if kind == ActorKind::Trader {
-            traders.find_bytes(actor)
-        } else {
-            None
-        }
-    })?;
-    Ok(Head {
-        number,
-        time,
-        kind,
-        trader,
-    })
+    let trader = from.name(|actor| if kind == ActorKind::Trader { traders.find_bytes(actor) } else { None })?;
+    Ok(Head { number, time, kind, trader })
 }
 
 pub(crate) const PLACE_ORDER: u64 = 46;
@@ -249,10 +215,7 @@ pub(crate) fn read_tag(from: &mut Reader<'_>) -> Read<u64> {
         65..=67 => 5,
         _ => return from.refuse(&"no command of the market has this tag"),
     };
-    from.expect(
-        length == fields + 1,
-        &"a command has another number of fields",
-    )?;
+    from.expect(length == fields + 1, &"a command has another number of fields")?;
     Ok(tag)
 }
 
@@ -275,10 +238,7 @@ pub(crate) fn read_place_order(from: &mut Reader<'_>, known: &Known<'_>) -> Read
         until: from.option(Reader::time)?,
     };
     let until_fits = command.until.is_some() == (command.time_in_force == TimeInForce::Until);
-    from.expect(
-        until_fits,
-        &"until goes with time in force until, and only with it",
-    )?;
+    from.expect(until_fits, &"until goes with time in force until, and only with it")?;
     Ok(command)
 }
 
@@ -305,28 +265,11 @@ fn read_session_command<'a>(tag: u64, from: &mut Reader<'a>) -> Read<Command<'a>
     let session = from.text()?;
     Ok(match tag {
         40 => read_create_session(session, from)?,
-        41 => Command::ChangePhase {
-            session,
-            from: from.member(Phase::of)?,
-            to: from.member(Phase::of)?,
-        },
-        42 => Command::HaltSession {
-            session,
-            reason: from.text()?,
-        },
-        43 => Command::CancelSession {
-            session,
-            reason: from.text()?,
-        },
-        44 => Command::ResumeSession {
-            session,
-            resume_at: from.time()?,
-        },
-        45 => Command::SetBand(SetBand {
-            session,
-            instrument: from.text()?,
-            bounds: read_bounds(from)?,
-        }),
+        41 => Command::ChangePhase { session, from: from.member(Phase::of)?, to: from.member(Phase::of)? },
+        42 => Command::HaltSession { session, reason: from.text()? },
+        43 => Command::CancelSession { session, reason: from.text()? },
+        44 => Command::ResumeSession { session, resume_at: from.time()? },
+        45 => Command::SetBand(SetBand { session, instrument: from.text()?, bounds: read_bounds(from)? }),
         49 => Command::MassCancel(MassCancel {
             session,
             instrument: from.option(Reader::text)?,
@@ -334,10 +277,7 @@ fn read_session_command<'a>(tag: u64, from: &mut Reader<'a>) -> Read<Command<'a>
             trader: from.option(Reader::text)?,
             client: from.option(Reader::text)?,
         }),
-        _ => Command::ExpireOrders {
-            session,
-            until: from.time()?,
-        },
+        _ => Command::ExpireOrders { session, until: from.time()? },
     })
 }
 
@@ -379,10 +319,7 @@ fn read_create_session<'a>(session: &'a str, from: &mut Reader<'a>) -> Read<Comm
             })
         })?,
     };
-    from.expect(
-        crate::phases::is_plan(command.mechanism, &command.phases),
-        &"a legal phase plan is expected",
-    )?;
+    from.expect(crate::phases::is_plan(command.mechanism, &command.phases), &"a legal phase plan is expected")?;
     Ok(Command::CreateSession(Box::new(command)))
 }
 
@@ -415,16 +352,11 @@ fn read_follow_up<'a>(tag: u64, from: &mut Reader<'a>) -> Read<Command<'a>> {
             currency: from.text()?,
             terms: read_terms(from)?,
         }),
-        64 => Command::Credit {
-            holder: read_holder(from)?,
-            amount: from.uint()?,
-        },
+        64 => Command::Credit { holder: read_holder(from)?, amount: from.uint()? },
         65 => Command::HoldWithdrawal(read_withdrawal(from)?),
         66 => Command::PayWithdrawal(read_withdrawal(from)?),
         67 => Command::ReleaseWithdrawal(read_withdrawal(from)?),
-        _ => Command::ReleaseDeal {
-            deal: from.uint_to(ORDINAL_MAX)?,
-        },
+        _ => Command::ReleaseDeal { deal: from.uint_to(ORDINAL_MAX)? },
     })
 }
 
@@ -481,17 +413,9 @@ fn read_step<'a>(from: &mut Reader<'a>) -> Read<(&'a str, Step)> {
 
 /// Participant, client and currency, in commands and in state.
 pub(crate) fn read_holder<'a>(from: &mut Reader<'a>) -> Read<Holder<'a>> {
-    Ok(Holder {
-        participant: from.text()?,
-        client: from.option(Reader::text)?,
-        currency: from.text()?,
-    })
+    Ok(Holder { participant: from.text()?, client: from.option(Reader::text)?, currency: from.text()? })
 }
 
 fn read_withdrawal<'a>(from: &mut Reader<'a>) -> Read<Withdrawal<'a>> {
-    Ok(Withdrawal {
-        withdrawal: from.text()?,
-        holder: read_holder(from)?,
-        amount: from.uint()?,
-    })
+    Ok(Withdrawal { withdrawal: from.text()?, holder: read_holder(from)?, amount: from.uint()? })
 }

@@ -32,12 +32,7 @@ pub(crate) fn value_of(price: Ticks, lots: Lots, tick_lot_value: u64) -> Minor {
 
 /// Reserved and blocked of PS-5.3 for an order with these values.
 #[inline]
-pub(crate) fn parts(
-    deal_value: Minor,
-    open_value: Minor,
-    rate_ppm: u32,
-    floor: Minor,
-) -> (Minor, Minor) {
+pub(crate) fn parts(deal_value: Minor, open_value: Minor, rate_ppm: u32, floor: Minor) -> (Minor, Minor) {
     if deal_value == 0 {
         return (secured(open_value, rate_ppm, floor), 0);
     }
@@ -81,10 +76,7 @@ mod tests {
     #[test]
     fn the_examples_of_ps_5_come_out() {
         assert_eq!(secured(25_000_000, 2_000, 20_000), 50_000);
-        assert_eq!(
-            parts(7_200_000, 17_500_000, 2_000, 20_000),
-            (29_400, 20_000)
-        );
+        assert_eq!(parts(7_200_000, 17_500_000, 2_000, 20_000), (29_400, 20_000));
         assert_eq!(secured(333_333, 2_000, 0), 667);
         assert_eq!(secured(0, 2_000, 20_000), 0);
         assert_eq!(secured(1, 0, 20_000), 20_000);

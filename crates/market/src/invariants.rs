@@ -6,8 +6,8 @@ use crate::codec::Fragment;
 use crate::kinds::{Mechanism, OrderState, Phase, Side, TimeInForce};
 use crate::ladder::Level;
 use crate::limits::{
-    ACCOUNT_MAX, CONDITIONAL_ORDERS_MAX, CURRENCY_SUM_MAX, DEAL_VALUE_MAX, OPEN_ORDERS_MAX,
-    ORDER_VALUE_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX,
+    ACCOUNT_MAX, CONDITIONAL_ORDERS_MAX, CURRENCY_SUM_MAX, DEAL_VALUE_MAX, OPEN_ORDERS_MAX, ORDER_VALUE_MAX,
+    PRICE_TICKS_MAX, QUANTITY_LOTS_MAX,
 };
 use crate::market::Market;
 use crate::order::Order;
@@ -45,40 +45,16 @@ impl Market {
     fn check_order(&self, order: &Order) -> Result<(), Broken> {
         let k = self.books[order.book as usize].tick_lot_value;
         let (price, total) = (u64::from(order.price), u64::from(order.total));
-        holds(
-            (1..=PRICE_TICKS_MAX).contains(&price),
-            &"a price is within its limits",
-        )?;
-        holds(
-            (1..=QUANTITY_LOTS_MAX).contains(&total),
-            &"a total is within its limits",
-        )?;
+        holds((1..=PRICE_TICKS_MAX).contains(&price), &"a price is within its limits")?;
+        holds((1..=QUANTITY_LOTS_MAX).contains(&total), &"a total is within its limits")?;
         let value = u128::from(price) * u128::from(total) * u128::from(k);
-        holds(
-            value <= u128::from(ORDER_VALUE_MAX),
-            &"an order's value is within its limit",
-        )?;
-        holds(
-            order.minimum <= order.total,
-            &"a minimum is at most the total",
-        )?;
+        holds(value <= u128::from(ORDER_VALUE_MAX), &"an order's value is within its limit")?;
+        holds(order.minimum <= order.total, &"a minimum is at most the total")?;
         let is_full = order.filled == order.total;
-        holds(
-            order.filled <= order.total,
-            &"no order is filled beyond its total",
-        )?;
-        holds(
-            is_full == (order.state == OrderState::Filled),
-            &"an order that is full is FILLED, and only that",
-        )?;
-        holds(
-            order.deal_value <= DEAL_VALUE_MAX,
-            &"limits bound what an order can trade",
-        )?;
-        holds(
-            order.parts(k) == (order.reserved, order.blocked),
-            &"reserved and blocked follow from an order's values",
-        )
+        holds(order.filled <= order.total, &"no order is filled beyond its total")?;
+        holds(is_full == (order.state == OrderState::Filled), &"an order that is full is FILLED, and only that")?;
+        holds(order.deal_value <= DEAL_VALUE_MAX, &"limits bound what an order can trade")?;
+        holds(order.parts(k) == (order.reserved, order.blocked), &"reserved and blocked follow from an order's values")
     }
 
     fn check_deals(&self) -> Result<(), Broken> {
@@ -87,11 +63,7 @@ impl Market {
             values[deal.buy as usize] += deal.buy_value;
             values[deal.sell as usize] += deal.sell_value;
         }
-        let agree = self
-            .orders
-            .iter()
-            .zip(values)
-            .all(|(order, value)| order.deal_value == value);
+        let agree = self.orders.iter().zip(values).all(|(order, value)| order.deal_value == value);
         holds(agree, &"Vf of an order is the sum over its deals")
     }
 
@@ -106,18 +78,9 @@ impl Market {
         for (account, sum) in self.ledger.accounts.iter().zip(secured) {
             let balances = &account.balances;
             let found = (u128::from(balances.reserved), u128::from(balances.blocked));
-            holds(
-                found == sum,
-                &"an account's reserved and blocked are those of its orders",
-            )?;
-            holds(
-                account.exists || balances.sum() == 0,
-                &"only an account holds money",
-            )?;
-            holds(
-                balances.sum() <= ACCOUNT_MAX,
-                &"an account is within its limit",
-            )?;
+            holds(found == sum, &"an account's reserved and blocked are those of its orders")?;
+            holds(account.exists || balances.sum() == 0, &"only an account holds money")?;
+            holds(balances.sum() <= ACCOUNT_MAX, &"an account is within its limit")?;
             held[account.currency as usize] += u128::from(balances.sum());
         }
         for (handle, sum) in (0..).zip(held) {
@@ -125,14 +88,8 @@ impl Market {
             let Some(expected) = total.credits.checked_sub(total.paid) else {
                 return Err(&"no more is paid out than came in");
             };
-            holds(
-                sum == u128::from(expected),
-                &"accounts sum to credits less payments",
-            )?;
-            holds(
-                expected <= CURRENCY_SUM_MAX,
-                &"a currency is within its limit",
-            )?;
+            holds(sum == u128::from(expected), &"accounts sum to credits less payments")?;
+            holds(expected <= CURRENCY_SUM_MAX, &"a currency is within its limit")?;
         }
         Ok(())
     }
@@ -141,32 +98,20 @@ impl Market {
         let mut own_prices = OwnPrices::new();
         let mut renewed = empty_like(book);
         renewed.renew_band();
-        holds(
-            renewed.band == book.band,
-            &"the effective band follows from bounds and anchor",
-        )?;
+        holds(renewed.band == book.band, &"the effective band follows from bounds and anchor")?;
         for side in [Side::Buy, Side::Sell] {
             for (price, level) in book.side(side).ascending() {
                 self.check_level(handle, (side, price), level, &mut own_prices)?;
             }
         }
         if let Some(kept) = &book.own_prices {
-            holds(
-                *kept == own_prices,
-                &"own prices are those of the orders in the book",
-            )?;
+            holds(*kept == own_prices, &"own prices are those of the orders in the book")?;
         }
         for place in &book.parked {
             let order = &self.orders[*place as usize];
-            holds(
-                order.book == handle && order.state == OrderState::Parked,
-                &"only parked orders are parked",
-            )?;
+            holds(order.book == handle && order.state == OrderState::Parked, &"only parked orders are parked")?;
         }
-        holds(
-            book.conditional.len() <= CONDITIONAL_ORDERS_MAX,
-            &"conditional orders are within their limit",
-        )?;
+        holds(book.conditional.len() <= CONDITIONAL_ORDERS_MAX, &"conditional orders are within their limit")?;
         self.check_uncrossed(book)
     }
 
@@ -182,31 +127,17 @@ impl Market {
         while place != NONE {
             let order = &self.orders[place as usize];
             let belongs = (order.book, order.side, order.price) == (book, side, price);
-            holds(
-                belongs && order.state == OrderState::Open,
-                &"an order stands at its own price",
-            )?;
-            holds(
-                order.before == before,
-                &"a queue reads the same from both ends",
-            )?;
-            holds(
-                order.priority > priority,
-                &"a queue is in the order of priority",
-            )?;
+            holds(belongs && order.state == OrderState::Open, &"an order stands at its own price")?;
+            holds(order.before == before, &"a queue reads the same from both ends")?;
+            holds(order.priority > priority, &"a queue is in the order of priority")?;
             priority = order.priority;
             quantity += u64::from(order.open());
             count += 1;
-            *own_prices
-                .entry((order.group.key(), side, price))
-                .or_insert(0) += 1;
+            *own_prices.entry((order.group.key(), side, price)).or_insert(0) += 1;
             (before, place) = (place, order.after);
         }
         holds(level.last == before, &"a level knows its last order")?;
-        holds(
-            (level.quantity, level.count) == (quantity, count) && count > 0,
-            &"a level is the sum of its orders",
-        )
+        holds((level.quantity, level.count) == (quantity, count) && count > 0, &"a level is the sum of its orders")
     }
 
     /// In continuous trading only conditional orders can leave a book crossed (PS-2.7).
@@ -220,14 +151,10 @@ impl Market {
         book.collect_open(&self.orders, &mut open);
         let prices = |side: Side| {
             let orders = open.iter().map(|place| &self.orders[*place as usize]);
-            orders
-                .filter(move |order| order.side == side && !order.is_conditional())
-                .map(|order| order.price)
+            orders.filter(move |order| order.side == side && !order.is_conditional()).map(|order| order.price)
         };
         match (prices(Side::Buy).max(), prices(Side::Sell).min()) {
-            (Some(buy), Some(sell)) => {
-                holds(buy < sell, &"unconditional orders that cross have traded")
-            }
+            (Some(buy), Some(sell)) => holds(buy < sell, &"unconditional orders that cross have traded"),
             _ => Ok(()),
         }
     }
@@ -246,29 +173,14 @@ impl Market {
             let is_live = order.state.is_live();
             live += u64::from(is_live);
             seats[order.seat as usize] += u32::from(is_live);
-            holds(
-                listed.contains(&place) == is_live,
-                &"live orders stand in a book or are parked, and only they",
-            )?;
+            holds(listed.contains(&place) == is_live, &"live orders stand in a book or are parked, and only they")?;
             let is_noted = self.books[order.book as usize].conditional.contains(&place);
-            holds(
-                is_noted == (is_live && order.is_conditional()),
-                &"live conditional orders are noted",
-            )?;
+            holds(is_noted == (is_live && order.is_conditional()), &"live conditional orders are noted")?;
             let is_immediate = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
             holds(!(is_live && is_immediate), &"immediate orders do not rest")?;
         }
-        holds(
-            live == self.live && live <= OPEN_ORDERS_MAX,
-            &"open orders are counted",
-        )?;
-        holds(
-            self.seats
-                .iter()
-                .zip(seats)
-                .all(|(seat, live)| seat.live == live),
-            &"an account's orders are counted",
-        )
+        holds(live == self.live && live <= OPEN_ORDERS_MAX, &"open orders are counted")?;
+        holds(self.seats.iter().zip(seats).all(|(seat, live)| seat.live == live), &"an account's orders are counted")
     }
 }
 

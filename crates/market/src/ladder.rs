@@ -14,12 +14,7 @@ pub(crate) struct Level {
     pub(crate) last: Handle,
 }
 
-const EMPTY: Level = Level {
-    quantity: 0,
-    count: 0,
-    first: NONE,
-    last: NONE,
-};
+const EMPTY: Level = Level { quantity: 0, count: 0, first: NONE, last: NONE };
 
 const WORD: usize = 64;
 const WINDOW_MIN: usize = 64;
@@ -101,10 +96,7 @@ impl Ladder {
     pub(crate) fn leave(&mut self, price: Ticks) {
         match self.slot(price) {
             Some(slot) => {
-                assert!(
-                    self.slots[slot].count == 0,
-                    "only an empty level is given up"
-                );
+                assert!(self.slots[slot].count == 0, "only an empty level is given up");
                 self.slots[slot] = EMPTY;
                 self.inside -= 1;
                 let word = &mut self.words[slot / WORD];
@@ -146,11 +138,8 @@ impl Ladder {
     /// A new window around these prices with room on both sides, at most `limit` slots long.
     fn move_window(&mut self, span: (Ticks, Ticks), limit: usize) {
         let needed = (span.1 - span.0) as usize + 1;
-        let length = needed
-            .saturating_mul(2)
-            .next_power_of_two()
-            .clamp(WINDOW_MIN, WINDOW_MAX)
-            .min(limit.next_power_of_two());
+        let length =
+            needed.saturating_mul(2).next_power_of_two().clamp(WINDOW_MIN, WINDOW_MAX).min(limit.next_power_of_two());
         let length = length.max(needed.next_power_of_two());
         let room = Ticks::try_from((length - needed) / 2).expect("a window of at most 2^16 slots");
         let old_base = self.base;
@@ -161,24 +150,12 @@ impl Ladder {
         self.base = span.0.saturating_sub(room);
         self.inside = 0;
         self.misses = 0;
-        for (slot, level) in old_slots
-            .into_iter()
-            .enumerate()
-            .filter(|(_, level)| level.count != 0)
-        {
-            self.put(
-                old_base + Ticks::try_from(slot).expect("a window of at most 2^16 slots"),
-                level,
-            );
+        for (slot, level) in old_slots.into_iter().enumerate().filter(|(_, level)| level.count != 0) {
+            self.put(old_base + Ticks::try_from(slot).expect("a window of at most 2^16 slots"), level);
         }
-        let end = self
-            .base
-            .saturating_add(Ticks::try_from(length).expect("a window of at most 2^16 slots"));
-        let met: Vec<(Ticks, Level)> = self
-            .outside
-            .range(self.base..end)
-            .map(|(price, level)| (*price, *level))
-            .collect();
+        let end = self.base.saturating_add(Ticks::try_from(length).expect("a window of at most 2^16 slots"));
+        let met: Vec<(Ticks, Level)> =
+            self.outside.range(self.base..end).map(|(price, level)| (*price, *level)).collect();
         for (price, level) in met {
             self.outside.remove(&price);
             self.put(price, level);
@@ -216,11 +193,7 @@ impl Ladder {
     #[inline]
     pub(crate) fn at_or_above(&self, price: Ticks) -> Option<Ticks> {
         let from = price.saturating_sub(self.base) as usize;
-        let inside = if self.inside == 0 {
-            None
-        } else {
-            first_from(&self.words, &self.summary, from)
-        };
+        let inside = if self.inside == 0 { None } else { first_from(&self.words, &self.summary, from) };
         let inside = inside.map(|slot| self.price_of(slot));
         if self.outside.is_empty() {
             return inside;
@@ -238,21 +211,13 @@ impl Ladder {
         let inside = if self.inside == 0 || price < self.base {
             None
         } else {
-            last_to(
-                &self.words,
-                &self.summary,
-                ((price - self.base) as usize).min(self.slots.len() - 1),
-            )
+            last_to(&self.words, &self.summary, ((price - self.base) as usize).min(self.slots.len() - 1))
         };
         let inside = inside.map(|slot| self.price_of(slot));
         if self.outside.is_empty() {
             return inside;
         }
-        let outside = self
-            .outside
-            .range(..=price)
-            .next_back()
-            .map(|(price, _)| *price);
+        let outside = self.outside.range(..=price).next_back().map(|(price, _)| *price);
         inside.max(outside)
     }
 
@@ -288,11 +253,7 @@ fn first_word(summary: &[u64], from: usize) -> Option<usize> {
     if rest != 0 {
         return Some(from + rest.trailing_zeros() as usize);
     }
-    let (at, bits) = summary
-        .iter()
-        .enumerate()
-        .skip(start + 1)
-        .find(|(_, bits)| **bits != 0)?;
+    let (at, bits) = summary.iter().enumerate().skip(start + 1).find(|(_, bits)| **bits != 0)?;
     Some(at * WORD + bits.trailing_zeros() as usize)
 }
 
@@ -315,12 +276,7 @@ fn last_word(summary: &[u64], to: usize) -> Option<usize> {
     if rest != 0 {
         return Some(to - rest.leading_zeros() as usize);
     }
-    let (at, bits) = summary
-        .iter()
-        .enumerate()
-        .take(start)
-        .rev()
-        .find(|(_, bits)| **bits != 0)?;
+    let (at, bits) = summary.iter().enumerate().take(start).rev().find(|(_, bits)| **bits != 0)?;
     Some(at * WORD + WORD - 1 - bits.leading_zeros() as usize)
 }
 
@@ -376,45 +332,20 @@ mod tests {
                 1 => 1,
                 _ => (centre + random % 7).saturating_sub(2),
             };
-            let spread = if random % 50 == 0 {
-                random % 1_000_000
-            } else {
-                random % 300
-            };
-            let price =
-                Ticks::try_from((centre + spread).clamp(1, 2_000_000_000)).expect("a price");
+            let spread = if random % 50 == 0 { random % 1_000_000 } else { random % 300 };
+            let price = Ticks::try_from((centre + spread).clamp(1, 2_000_000_000)).expect("a price");
             let victim = model.range(price..).next().map(|(price, _)| *price);
             match victim {
-                Some(victim) if random % 3 == 0 || model.len() > 400 => {
-                    remove(&mut ladder, &mut model, victim)
-                }
+                Some(victim) if random % 3 == 0 || model.len() > 400 => remove(&mut ladder, &mut model, victim),
                 _ => add(&mut ladder, &mut model, price),
             }
             assert_eq!(ladder.len(), model.len());
-            assert_eq!(
-                ladder.at_or_above(price),
-                model.range(price..).next().map(|(price, _)| *price)
-            );
-            assert_eq!(
-                ladder.at_or_below(price),
-                model.range(..=price).next_back().map(|(price, _)| *price)
-            );
-            assert_eq!(
-                ladder.level(price).map(|level| level.count),
-                model.get(&price).copied()
-            );
+            assert_eq!(ladder.at_or_above(price), model.range(price..).next().map(|(price, _)| *price));
+            assert_eq!(ladder.at_or_below(price), model.range(..=price).next_back().map(|(price, _)| *price));
+            assert_eq!(ladder.level(price).map(|level| level.count), model.get(&price).copied());
             if round % 500 == 0 {
-                let levels: Vec<_> = ladder
-                    .ascending()
-                    .map(|(price, level)| (price, level.count))
-                    .collect();
-                assert_eq!(
-                    levels,
-                    model
-                        .iter()
-                        .map(|(price, count)| (*price, *count))
-                        .collect::<Vec<_>>()
-                );
+                let levels: Vec<_> = ladder.ascending().map(|(price, level)| (price, level.count)).collect();
+                assert_eq!(levels, model.iter().map(|(price, count)| (*price, *count)).collect::<Vec<_>>());
             }
         }
     }

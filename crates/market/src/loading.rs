@@ -5,16 +5,13 @@ use crate::account::{Balances, Total};
 use crate::book::{Book, Bounds, NewBook};
 use crate::codec::{Malformed, Read, Reader};
 use crate::command::{
-    SetAdmission, SetAuthority, SetClient, Standing, read_holder, read_permission,
-    read_planned_phase, read_standing, read_terms,
+    SetAdmission, SetAuthority, SetClient, Standing, read_holder, read_permission, read_planned_phase, read_standing,
+    read_terms,
 };
 use crate::invariants::Broken;
-use crate::kinds::{
-    Mechanism, NamesAt, OpenOrders, OrderState, Phase, SelfTrade, Side, TimeInForce,
-};
+use crate::kinds::{Mechanism, NamesAt, OpenOrders, OrderState, Phase, SelfTrade, Side, TimeInForce};
 use crate::limits::{
-    ACCOUNT_MAX, BOUND_TICKS_CAP, DEAL_VALUE_MAX, ORDINAL_MAX, PPM, PRICE_TICKS_MAX,
-    QUANTITY_LOTS_MAX,
+    ACCOUNT_MAX, BOUND_TICKS_CAP, DEAL_VALUE_MAX, ORDINAL_MAX, PPM, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX,
 };
 use crate::market::Market;
 use crate::order::{Deal, Deals, Group, GroupKind, Order, place_of};
@@ -38,10 +35,7 @@ fn load_lists(from: &mut Reader<'_>) -> Read<Market> {
     let mut market = Market::new();
     from.fields(12)?;
     let version = from.uint()?;
-    from.expect(
-        version == VERSION,
-        &"this version of the state is not known",
-    )?;
+    from.expect(version == VERSION, &"this version of the state is not known")?;
     let last_order = from.uint_to(ORDINAL_MAX)?;
     let last_deal = from.uint_to(ORDINAL_MAX)?;
     market.deals = Deals::new(last_deal);
@@ -51,10 +45,7 @@ fn load_lists(from: &mut Reader<'_>) -> Read<Market> {
     load_instruments(from, &mut market)?;
     load_sessions(from, &mut market)?;
     let count = from.array()?;
-    from.expect(
-        count as u64 == last_order,
-        &"every order ever accepted is listed",
-    )?;
+    from.expect(count as u64 == last_order, &"every order ever accepted is listed")?;
     market.orders.reserve(count);
     for _ in 0..count {
         load_order(from, &mut market)?;
@@ -96,28 +87,16 @@ fn load_participants(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let standing = read_sorted_standing(from)?;
         let admitted = from.boolean()?;
         let permissions = from.list(read_permission)?;
-        from.expect(
-            permissions.windows(2).all(|pair| pair[0] < pair[1]),
-            &"permissions ascend, each once",
-        )?;
+        from.expect(permissions.windows(2).all(|pair| pair[0] < pair[1]), &"permissions ascend, each once")?;
         let open_orders = OpenOrders::Keep;
-        market.registry.set_admission(&SetAdmission {
-            participant,
-            standing,
-            admitted,
-            permissions,
-            open_orders,
-        });
+        market.registry.set_admission(&SetAdmission { participant, standing, admitted, permissions, open_orders });
     }
     Ok(())
 }
 
 fn read_sorted_standing<'a>(from: &mut Reader<'a>) -> Read<Standing<'a>> {
     let standing = read_standing(from)?;
-    from.expect(
-        standing.kinds.windows(2).all(|pair| pair[0] < pair[1]),
-        &"kinds ascend, each once",
-    )?;
+    from.expect(standing.kinds.windows(2).all(|pair| pair[0] < pair[1]), &"kinds ascend, each once")?;
     Ok(standing)
 }
 
@@ -130,12 +109,7 @@ fn load_clients(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let participant = from.text()?;
         let resident = from.boolean()?;
         let group = from.option(Reader::text)?;
-        market.registry.set_client(&SetClient {
-            client,
-            participant,
-            resident,
-            group,
-        });
+        market.registry.set_client(&SetClient { client, participant, resident, group });
     }
     Ok(())
 }
@@ -149,23 +123,10 @@ fn load_traders(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let participant = from.text()?;
         let active = from.boolean()?;
         let handle = known(from, market.registry.participant_names.find(participant))?;
-        from.expect(
-            market.registry.participant(handle).is_known,
-            &"a trader's participant is known",
-        )?;
-        let standing = Standing {
-            resident: false,
-            kinds: Vec::new(),
-            group: None,
-        };
+        from.expect(market.registry.participant(handle).is_known, &"a trader's participant is known")?;
+        let standing = Standing { resident: false, kinds: Vec::new(), group: None };
         let open_orders = OpenOrders::Keep;
-        market.registry.set_authority(&SetAuthority {
-            trader,
-            participant,
-            active,
-            open_orders,
-            standing,
-        });
+        market.registry.set_authority(&SetAuthority { trader, participant, active, open_orders, standing });
     }
     Ok(())
 }
@@ -176,15 +137,13 @@ fn load_instruments(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         from.fields(10)?;
         let instrument = from.text()?;
         ascending(from, &mut last, instrument)?;
-        market
-            .registry
-            .add_instrument(&crate::command::AddInstrument {
-                instrument,
-                section: from.text()?,
-                purpose: from.text()?,
-                currency: from.text()?,
-                terms: read_terms(from)?,
-            });
+        market.registry.add_instrument(&crate::command::AddInstrument {
+            instrument,
+            section: from.text()?,
+            purpose: from.text()?,
+            currency: from.text()?,
+            terms: read_terms(from)?,
+        });
     }
     Ok(())
 }
@@ -215,31 +174,15 @@ fn load_session_terms(from: &mut Reader<'_>, market: &mut Market) -> Read<Sessio
     let phase = from.member(Phase::of)?;
     let halt = from.option(|from| {
         from.fields(3)?;
-        Ok(Halt {
-            left: from.member(Phase::of)?,
-            since: from.time()?,
-            resume_at: from.option(Reader::time)?,
-        })
+        Ok(Halt { left: from.member(Phase::of)?, since: from.time()?, resume_at: from.option(Reader::time)? })
     })?;
     let plan = from.list(read_planned_phase)?;
-    from.expect(
-        phases::is_plan(mechanism, &plan),
-        &"a legal phase plan is expected",
-    )?;
+    from.expect(phases::is_plan(mechanism, &plan), &"a legal phase plan is expected")?;
     let present = halt.map_or(phase, |halt| halt.left);
     let is_planned = plan.iter().any(|planned| planned.0 == present);
-    from.expect(
-        is_planned || present == Phase::Cancelled,
-        &"a session is in a phase of its plan",
-    )?;
-    from.expect(
-        halt.is_none_or(|halt| phases::may_halt(halt.left)),
-        &"a halt leaves a phase that can be halted",
-    )?;
-    from.expect(
-        halt.is_some() == (phase == Phase::Halted),
-        &"a halted session knows the phase that it left",
-    )?;
+    from.expect(is_planned || present == Phase::Cancelled, &"a session is in a phase of its plan")?;
+    from.expect(halt.is_none_or(|halt| phases::may_halt(halt.left)), &"a halt leaves a phase that can be halted")?;
+    from.expect(halt.is_some() == (phase == Phase::Halted), &"a halted session knows the phase that it left")?;
     let deposit = from.list(|from| {
         from.fields(5)?;
         Ok(DepositRow {
@@ -315,9 +258,7 @@ fn load_entries(from: &mut Reader<'_>, market: &mut Market, session: &mut Sessio
         ascending(from, &mut last, (participant, instrument, phase))?;
         let participant = known(from, market.registry.participant_names.find(participant))?;
         let instrument = known(from, market.registry.instrument_names.find(instrument))?;
-        session
-            .entries
-            .insert((participant, instrument, phase), from.uint_to(ORDINAL_MAX)?);
+        session.entries.insert((participant, instrument, phase), from.uint_to(ORDINAL_MAX)?);
     }
     Ok(())
 }
@@ -327,13 +268,20 @@ fn read_u32(from: &mut Reader<'_>, most: u64) -> Read<u32> {
     u32::try_from(number).or_else(|_| from.refuse(&"an integer is above its limit"))
 }
 
-fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
-    from.fields(ORDER_FIELDS)?;
-    let found = from.uint()?;
-    from.expect(
-        found == market.orders.len() as u64 + 1,
-        &"orders are listed without a gap",
-    )?;
+/// Where an order stands and whose it is.
+struct Origin {
+    book: Handle,
+    side: Side,
+    participant: Handle,
+    client: Handle,
+    trader: Handle,
+    group: Group,
+    account: Handle,
+    seat: Handle,
+}
+
+/// From the session to the group of an order.
+fn load_origin(from: &mut Reader<'_>, market: &mut Market) -> Read<Origin> {
     let session = read_known(from, |name| market.session_names.find(name))?;
     let instrument = read_known(from, |name| market.registry.instrument_names.find(name))?;
     let book = known(from, market.book_of(session, instrument))?;
@@ -345,12 +293,16 @@ fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     };
     let trader = read_known(from, |name| market.registry.trader_names.find(name))?;
     let group = load_group(from, market)?;
-    let account = market.enter_account(
-        participant,
-        client,
-        market.registry.instrument(instrument).currency,
-    );
+    let account = market.enter_account(participant, client, market.registry.instrument(instrument).currency);
     let seat = market.enter_seat(session, account);
+    Ok(Origin { book, side, participant, client, trader, group, account, seat })
+}
+
+fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
+    from.fields(ORDER_FIELDS)?;
+    let found = from.uint()?;
+    from.expect(found == market.orders.len() as u64 + 1, &"orders are listed without a gap")?;
+    let origin = load_origin(from, market)?;
     let price = read_u32(from, PRICE_TICKS_MAX)?;
     let total = read_u32(from, QUANTITY_LOTS_MAX)?;
     let filled = read_u32(from, u64::from(total))?;
@@ -359,46 +311,37 @@ fn load_order(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     let indivisible = from.boolean()?;
     let time_in_force = from.member(TimeInForce::of)?;
     let until = from.option(Reader::time)?;
-    from.expect(
-        until.is_some() == (time_in_force == TimeInForce::Until),
-        &"until goes with its time in force",
-    )?;
-    let order = Order {
+    from.expect(until.is_some() == (time_in_force == TimeInForce::Until), &"until goes with its time in force")?;
+    let priority = from.uint_to(ORDINAL_MAX)?;
+    let state = from.member(OrderState::of)?;
+    let rate_ppm = from.small(PPM)?;
+    let floor = from.uint()?;
+    let deal_value = from.uint_to(DEAL_VALUE_MAX)?;
+    market.orders.push(Order {
         price,
         total,
         filled,
         minimum: minimum.unwrap_or(0),
         before: NONE,
         after: NONE,
-        book,
-        seat,
-        account,
-        participant,
-        client,
-        trader,
-        group,
-        rate_ppm: 0,
-        side,
-        state: OrderState::Open,
+        book: origin.book,
+        seat: origin.seat,
+        account: origin.account,
+        participant: origin.participant,
+        client: origin.client,
+        trader: origin.trader,
+        group: origin.group,
+        rate_ppm,
+        side: origin.side,
+        state,
         time_in_force,
         indivisible,
-        priority: from.uint_to(ORDINAL_MAX)?,
-        deal_value: 0,
-        floor: 0,
+        priority,
+        deal_value,
+        floor,
         reserved: 0,
         blocked: 0,
         until,
-    };
-    let state = from.member(OrderState::of)?;
-    let rate_ppm = from.small(PPM)?;
-    let floor = from.uint()?;
-    let deal_value = from.uint_to(DEAL_VALUE_MAX)?;
-    market.orders.push(Order {
-        state,
-        rate_ppm,
-        floor,
-        deal_value,
-        ..order
     });
     Ok(())
 }
@@ -408,14 +351,8 @@ fn load_group(from: &mut Reader<'_>, market: &mut Market) -> Read<Group> {
     let name = from.text()?;
     Ok(match number {
         1 => Group::new(GroupKind::Affiliation, market.registry.groups.enter(name)),
-        2 => Group::new(
-            GroupKind::Client,
-            known(from, market.registry.client_names.find(name))?,
-        ),
-        3 => Group::new(
-            GroupKind::Participant,
-            known(from, market.registry.participant_names.find(name))?,
-        ),
+        2 => Group::new(GroupKind::Client, known(from, market.registry.client_names.find(name))?),
+        3 => Group::new(GroupKind::Participant, known(from, market.registry.participant_names.find(name))?),
         _ => return from.refuse(&"no kind of group has this number"),
     })
 }
@@ -426,23 +363,13 @@ fn load_deals(from: &mut Reader<'_>, market: &mut Market, last_deal: u64) -> Rea
         from.fields(5)?;
         let deal = from.uint()?;
         ascending(from, &mut last, deal)?;
-        from.expect(
-            (1..=last_deal).contains(&deal),
-            &"no deal is later than the last",
-        )?;
+        from.expect((1..=last_deal).contains(&deal), &"no deal is later than the last")?;
         let [buy, sell] = [from.uint()?, from.uint()?].map(|order| place_of(order, &market.orders));
         let (buy, sell) = (known(from, buy)?, known(from, sell)?);
         let sides = [buy, sell].map(|place| market.orders[place as usize].side);
-        from.expect(
-            sides == [Side::Buy, Side::Sell],
-            &"a deal has a buyer and a seller",
-        )?;
-        let values = Deal {
-            buy,
-            sell,
-            buy_value: from.uint_to(DEAL_VALUE_MAX)?,
-            sell_value: from.uint_to(DEAL_VALUE_MAX)?,
-        };
+        from.expect(sides == [Side::Buy, Side::Sell], &"a deal has a buyer and a seller")?;
+        let values =
+            Deal { buy, sell, buy_value: from.uint_to(DEAL_VALUE_MAX)?, sell_value: from.uint_to(DEAL_VALUE_MAX)? };
         market.deals.load(deal, values);
     }
     Ok(())
@@ -453,15 +380,9 @@ fn load_accounts(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
     for _ in 0..from.array()? {
         from.fields(7)?;
         let holder = read_holder(from)?;
-        ascending(
-            from,
-            &mut last,
-            (holder.participant, holder.client, holder.currency),
-        )?;
+        ascending(from, &mut last, (holder.participant, holder.client, holder.currency))?;
         let participant = market.registry.enter_participant(holder.participant);
-        let client = holder
-            .client
-            .map_or(NONE, |client| market.registry.enter_client(client));
+        let client = holder.client.map_or(NONE, |client| market.registry.enter_client(client));
         let currency = market.registry.words.enter(holder.currency);
         let handle = market.enter_account(participant, client, currency);
         let account = &mut market.ledger.accounts[handle as usize];
@@ -483,13 +404,7 @@ fn load_totals(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
         let currency = from.text()?;
         ascending(from, &mut last, currency)?;
         let currency = market.registry.words.enter(currency);
-        market.ledger.totals.push((
-            currency,
-            Total {
-                credits: from.uint()?,
-                paid: from.uint()?,
-            },
-        ));
+        market.ledger.totals.push((currency, Total { credits: from.uint()?, paid: from.uint()? }));
     }
     Ok(())
 }
@@ -497,18 +412,9 @@ fn load_totals(from: &mut Reader<'_>, market: &mut Market) -> Read<()> {
 /// Live orders take their places by priority, as they came.
 fn fill_books(market: &mut Market) {
     let count = Handle::try_from(market.orders.len()).expect("fewer than 2^32 orders");
-    let mut live: Vec<Handle> = (0..count)
-        .filter(|place| market.orders[*place as usize].state.is_live())
-        .collect();
+    let mut live: Vec<Handle> = (0..count).filter(|place| market.orders[*place as usize].state.is_live()).collect();
     live.sort_by_key(|place| market.orders[*place as usize].priority);
-    market.resume_after(
-        market
-            .orders
-            .iter()
-            .map(|order| order.priority)
-            .max()
-            .unwrap_or(0),
-    );
+    market.resume_after(market.orders.iter().map(|order| order.priority).max().unwrap_or(0));
     for place in live {
         let order = &market.orders[place as usize];
         let book = &mut market.books[order.book as usize];

@@ -5,8 +5,8 @@ use crate::account::Ledger;
 use crate::book::Book;
 use crate::codec::{Malformed, Read, Reader};
 use crate::command::{
-    AMEND_ORDER, CANCEL_ORDER, Command, Known, PLACE_ORDER, read_amend_order, read_command,
-    read_head, read_place_order, read_tag,
+    AMEND_ORDER, CANCEL_ORDER, Command, Known, PLACE_ORDER, read_amend_order, read_command, read_head,
+    read_place_order, read_tag,
 };
 use crate::event::Events;
 use crate::kinds::{ActorKind, OrderState};
@@ -135,18 +135,12 @@ impl Market {
     ///
     /// # Panics
     /// As [`Market::apply`].
-    pub fn apply_packed(
-        &mut self,
-        frames: &[u8],
-        ends: &[usize],
-    ) -> Result<(Vec<u8>, Vec<usize>), Malformed> {
+    pub fn apply_packed(&mut self, frames: &[u8], ends: &[usize]) -> Result<(Vec<u8>, Vec<usize>), Malformed> {
         let mut answers = Vec::with_capacity(2 * frames.len());
         let mut answer_ends = Vec::with_capacity(ends.len());
         let mut start = 0;
         for end in ends {
-            let frame = frames
-                .get(start..*end)
-                .ok_or(Malformed::new(&"frames end in order, within the bytes"))?;
+            let frame = frames.get(start..*end).ok_or(Malformed::new(&"frames end in order, within the bytes"))?;
             answers.extend_from_slice(self.apply(frame)?);
             answer_ends.push(answers.len());
             start = *end;
@@ -169,14 +163,8 @@ impl Market {
         let from = &mut reader;
         let head = read_head(from, &self.registry.trader_names)?;
         from.expect(head.number > self.number, &"numbers rise")?;
-        let now = Now {
-            number: head.number,
-            time: head.time,
-        };
-        let by = By {
-            kind: head.kind,
-            trader: head.trader.unwrap_or(NONE),
-        };
+        let now = Now { number: head.number, time: head.time };
+        let by = By { kind: head.kind, trader: head.trader.unwrap_or(NONE) };
         let decided = match read_tag(from)? {
             AMEND_ORDER => {
                 let command = read_amend_order(from)?;
@@ -185,10 +173,7 @@ impl Market {
                 self.amend_order(now, by, &command)
             }
             PLACE_ORDER => {
-                let known = Known {
-                    sessions: &self.session_names,
-                    registry: &self.registry,
-                };
+                let known = Known { sessions: &self.session_names, registry: &self.registry };
                 let command = read_place_order(from, &known)?;
                 from.end()?;
                 self.begin(now);
@@ -225,10 +210,7 @@ impl Market {
     fn complete(&mut self, decided: Result<(), Refused>) {
         match decided {
             Ok(()) => {
-                assert!(
-                    self.refusals.is_empty(),
-                    "an accepted command has no reasons against it"
-                );
+                assert!(self.refusals.is_empty(), "an accepted command has no reasons against it");
                 self.ledger.finish(&self.registry, &mut self.events);
             }
             Err(Refused) => {
@@ -243,14 +225,10 @@ impl Market {
         match command {
             Command::MassCancel(command) => self.mass_cancel(by, command),
             Command::CreateSession(command) => self.create_session(by, command),
-            Command::ChangePhase { session, from, to } => {
-                self.change_phase(now, by, session, *from, *to)
-            }
+            Command::ChangePhase { session, from, to } => self.change_phase(now, by, session, *from, *to),
             Command::HaltSession { session, reason } => self.halt_session(now, by, session, reason),
             Command::CancelSession { session, reason } => self.cancel_session(by, session, reason),
-            Command::ResumeSession { session, resume_at } => {
-                self.resume_session(now, by, session, *resume_at)
-            }
+            Command::ResumeSession { session, resume_at } => self.resume_session(now, by, session, *resume_at),
             Command::SetBand(command) => self.set_band(by, command),
             Command::ExpireOrders { session, until } => self.expire_orders(by, session, *until),
             follow_up => self.follow_up(by, follow_up),
@@ -266,9 +244,7 @@ impl Market {
             } else if matches!(givers, Givers::Exchange | Givers::Reactors) {
                 self.refusals.field(Reason::ActorMayNot, "by");
             }
-        } else if givers == Givers::Traders
-            || givers == Givers::Reactors && by.kind != ActorKind::Reactor
-        {
+        } else if givers == Givers::Traders || givers == Givers::Reactors && by.kind != ActorKind::Reactor {
             self.refusals.field(Reason::ActorMayNot, "by");
         }
     }
@@ -292,20 +268,12 @@ impl Market {
 
     /// The book, or reason 104: not in the session; under an unknown session, listed nowhere.
     #[inline]
-    pub(crate) fn find_book(
-        &mut self,
-        session: Option<Handle>,
-        instrument: Option<Handle>,
-    ) -> Option<Handle> {
+    pub(crate) fn find_book(&mut self, session: Option<Handle>, instrument: Option<Handle>) -> Option<Handle> {
         let book = match (session, instrument) {
             (Some(session), Some(instrument)) => self.book_of(session, instrument),
             _ => None,
         };
-        let is_found = if session.is_some() {
-            book.is_some()
-        } else {
-            instrument.is_some()
-        };
+        let is_found = if session.is_some() { book.is_some() } else { instrument.is_some() };
         if !is_found {
             self.refusals.field(Reason::UnknownInstrument, "instrument");
         }
@@ -323,8 +291,7 @@ impl Market {
 
     pub(crate) fn add_book(&mut self, book: Book) -> Handle {
         let handle = Handle::try_from(self.books.len()).expect("fewer than 2^32 books");
-        self.book_index
-            .insert((book.session, book.instrument), handle);
+        self.book_index.insert((book.session, book.instrument), handle);
         self.books.push(book);
         handle
     }
@@ -344,12 +311,7 @@ impl Market {
     }
 
     /// The account of a holder, made where there is none.
-    pub(crate) fn enter_account(
-        &mut self,
-        participant: Handle,
-        client: Handle,
-        currency: Handle,
-    ) -> Handle {
+    pub(crate) fn enter_account(&mut self, participant: Handle, client: Handle, currency: Handle) -> Handle {
         let names = &self.registry;
         self.ledger.enter(
             (participant, client, currency),

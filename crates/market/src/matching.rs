@@ -26,13 +26,8 @@ impl Market {
     pub(crate) fn come_in(&mut self, place: Handle) {
         let order = &self.orders[place as usize];
         let book = &self.books[order.book as usize];
-        let crosses = book
-            .best(order.side.opposite())
-            .is_some_and(|price| order.accepts(price));
-        let may_rest = matches!(
-            order.time_in_force,
-            TimeInForce::Session | TimeInForce::Until
-        );
+        let crosses = book.best(order.side.opposite()).is_some_and(|price| order.accepts(price));
+        let may_rest = matches!(order.time_in_force, TimeInForce::Session | TimeInForce::Until);
         // A walk that meets nobody leaves an order as it is.
         if (crosses || !may_rest) && self.sessions[book.session as usize].is_matching() {
             self.walk(place);
@@ -70,8 +65,7 @@ impl Market {
     fn cancel_incoming(&mut self, place: Handle, reason: CancelReason) {
         let open = self.orders[place as usize].open();
         self.end(place, OrderState::cancelled(reason));
-        self.events
-            .order_cancelled(ordinal(place), open, reason, &[]);
+        self.events.order_cancelled(ordinal(place), open, reason, &[]);
     }
 
     /// The order takes what it may, deal by deal (PS-2.2 to PS-2.4).
@@ -164,28 +158,13 @@ impl Market {
 
     /// A deal: both orders are filled, its values enter Vf, the price moves the anchor, and it is told.
     #[inline]
-    pub(crate) fn make_deal(
-        &mut self,
-        buy: Handle,
-        sell: Handle,
-        price: Ticks,
-        lots: Lots,
-        aggressor: Aggressor,
-    ) {
+    pub(crate) fn make_deal(&mut self, buy: Handle, sell: Handle, price: Ticks, lots: Lots, aggressor: Aggressor) {
         let [buyer, seller] = [buy, sell].map(|place| &self.orders[place as usize]);
-        assert!(
-            buyer.accepts(price) && seller.accepts(price),
-            "no deal is worse than a limit"
-        );
+        assert!(buyer.accepts(price) && seller.accepts(price), "no deal is worse than a limit");
         let handle = buyer.book;
         let k = self.books[handle as usize].tick_lot_value;
         let value = |order: &Order| value_of(price.min(order.price), lots, k);
-        let deal = Deal {
-            buy,
-            sell,
-            buy_value: value(buyer),
-            sell_value: value(seller),
-        };
+        let deal = Deal { buy, sell, buy_value: value(buyer), sell_value: value(seller) };
         self.fill(buy, lots, deal.buy_value, aggressor != Aggressor::Buy);
         self.fill(sell, lots, deal.sell_value, aggressor != Aggressor::Sell);
         let book = &mut self.books[handle as usize];
@@ -212,16 +191,10 @@ impl Market {
     #[inline]
     fn fill(&mut self, place: Handle, lots: Lots, value: Minor, is_resting: bool) {
         let order = &mut self.orders[place as usize];
-        assert!(
-            lots > 0 && lots <= order.open(),
-            "a deal fills what is open"
-        );
+        assert!(lots > 0 && lots <= order.open(), "a deal fills what is open");
         order.filled += lots;
         order.deal_value += value;
-        assert!(
-            order.deal_value <= DEAL_VALUE_MAX,
-            "limits bound what an order can trade"
-        );
+        assert!(order.deal_value <= DEAL_VALUE_MAX, "limits bound what an order can trade");
         let is_full = order.open() == 0;
         if is_resting {
             let (side, price) = (order.side, order.price);
@@ -242,14 +215,7 @@ impl Market {
     fn settle_fill(&mut self, place: Handle) {
         let order = &mut self.orders[place as usize];
         let before = order.reserved + order.blocked;
-        settle(
-            order,
-            self.books[order.book as usize].tick_lot_value,
-            &mut self.ledger,
-        );
-        assert!(
-            order.reserved + order.blocked <= before,
-            "a fill never needs more deposit"
-        );
+        settle(order, self.books[order.book as usize].tick_lot_value, &mut self.ledger);
+        assert!(order.reserved + order.blocked <= before, "a fill never needs more deposit");
     }
 }

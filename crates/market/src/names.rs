@@ -26,8 +26,7 @@ impl FixedHasher {
     fn mix(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word) * u128::from(MULTIPLIER);
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = product.to_le_bytes();
-        self.0 = u64::from_le_bytes([a, b, c, d, e, f, g, h])
-            ^ u64::from_le_bytes([i, j, k, l, m, n, o, p]);
+        self.0 = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from_le_bytes([i, j, k, l, m, n, o, p]);
     }
 }
 
@@ -68,27 +67,13 @@ impl Key {
     fn of(text: &[u8]) -> Key {
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-            return Key {
-                first: u64::from_le_bytes(*first),
-                last: u64::from_le_bytes(*last),
-                length,
-            };
+            return Key { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), length };
         }
         if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
             let [first, last] = [first, last].map(|part| u64::from(u32::from_le_bytes(*part)));
-            return Key {
-                first,
-                last,
-                length,
-            };
+            return Key { first, last, length };
         }
-        Key {
-            first: text
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-            last: 0,
-            length,
-        }
+        Key { first: text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), last: 0, length }
     }
 
     #[inline(always)]
@@ -107,14 +92,7 @@ struct Slot {
     handle: Handle,
 }
 
-const FREE: Slot = Slot {
-    key: Key {
-        first: 0,
-        last: 0,
-        length: 0,
-    },
-    handle: NONE,
-};
+const FREE: Slot = Slot { key: Key { first: 0, last: 0, length: 0 }, handle: NONE };
 
 /// Each text once, with a handle in the order of appearance. The table is open, at most half full, and probed one slot
 /// after the other; a short text is found with a single access to memory.
@@ -140,9 +118,7 @@ impl Names {
             if slot.handle == NONE {
                 return None;
             }
-            if slot.key == key
-                && (key.length <= KEY_SAYS_ALL || self.text(slot.handle).as_bytes() == text)
-            {
+            if slot.key == key && (key.length <= KEY_SAYS_ALL || self.text(slot.handle).as_bytes() == text) {
                 return Some(slot.handle);
             }
             at = (at + 1) & (self.slots.len() - 1);
@@ -225,25 +201,13 @@ mod tests {
         texts.extend((20..=40).map(|length| format!("{}z{}", "x".repeat(10), "x".repeat(length))));
         texts.extend((0..5_000).map(|number| format!("participant-{number}")));
         for (place, text) in (0..).zip(&texts) {
-            assert_eq!(
-                (names.find(text), names.enter(text)),
-                (None, place),
-                "{text}"
-            );
+            assert_eq!((names.find(text), names.enter(text)), (None, place), "{text}");
         }
         for (place, text) in (0..).zip(&texts) {
-            assert_eq!(
-                (names.find(text), names.enter(text)),
-                (Some(place), place),
-                "{text}"
-            );
+            assert_eq!((names.find(text), names.enter(text)), (Some(place), place), "{text}");
             assert_eq!(names.text(place), text);
         }
         assert_eq!(names.sorted().len(), texts.len());
-        assert!(
-            names.find("").is_none()
-                && names.find_bytes(b"x\0").is_none()
-                && Names::default().find("x").is_none()
-        );
+        assert!(names.find("").is_none() && names.find_bytes(b"x\0").is_none() && Names::default().find("x").is_none());
     }
 }

@@ -21,10 +21,7 @@ const GROUP_SHIFT: u32 = 30;
 
 impl Group {
     pub(crate) fn new(kind: GroupKind, handle: Handle) -> Group {
-        assert!(
-            handle >> GROUP_SHIFT == 0,
-            "fewer than 2^30 names of a kind"
-        );
+        assert!(handle >> GROUP_SHIFT == 0, "fewer than 2^30 names of a kind");
         let number = match kind {
             GroupKind::Affiliation => 1,
             GroupKind::Client => 2,
@@ -87,11 +84,7 @@ impl Order {
     /// Not filled, cancelled or expired.
     #[inline]
     pub(crate) fn open(&self) -> Lots {
-        if self.state.is_live() {
-            self.total - self.filled
-        } else {
-            0
-        }
+        if self.state.is_live() { self.total - self.filled } else { 0 }
     }
 
     pub(crate) fn is_conditional(&self) -> bool {
@@ -101,11 +94,7 @@ impl Order {
     /// need(x) of PS-2.3, with `open` what is left of it.
     #[inline]
     pub(crate) fn need(&self, open: Lots) -> Lots {
-        if self.indivisible {
-            open
-        } else {
-            self.minimum.min(open)
-        }
+        if self.indivisible { open } else { self.minimum.min(open) }
     }
 
     pub(crate) fn minimum(&self) -> Option<Lots> {
@@ -144,12 +133,7 @@ pub(crate) struct Deal {
     pub(crate) sell_value: Minor,
 }
 
-const RELEASED: Deal = Deal {
-    buy: NONE,
-    sell: NONE,
-    buy_value: 0,
-    sell_value: 0,
-};
+const RELEASED: Deal = Deal { buy: NONE, sell: NONE, buy_value: 0, sell_value: 0 };
 
 /// Deals not yet released. New ones stand in a queue in the order of their ordinals, whose front moves on as they are
 /// released; those that came from a snapshot, with gaps between them, in an ordered map.
@@ -162,11 +146,7 @@ pub(crate) struct Deals {
 
 impl Deals {
     pub(crate) fn new(last: Ordinal) -> Deals {
-        Deals {
-            loaded: BTreeMap::new(),
-            queue: VecDeque::new(),
-            first: last + 1,
-        }
+        Deals { loaded: BTreeMap::new(), queue: VecDeque::new(), first: last + 1 }
     }
 
     pub(crate) fn last(&self) -> Ordinal {
@@ -182,10 +162,7 @@ impl Deals {
 
     /// Puts back a deal from a snapshot.
     pub(crate) fn load(&mut self, ordinal: Ordinal, deal: Deal) {
-        assert!(
-            ordinal < self.first && self.queue.is_empty(),
-            "deals are loaded before any is made"
-        );
+        assert!(ordinal < self.first && self.queue.is_empty(), "deals are loaded before any is made");
         self.loaded.insert(ordinal, deal);
     }
 
@@ -206,13 +183,8 @@ impl Deals {
 
     /// Those not yet released, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ordinal, &Deal)> {
-        let made = (self.first..)
-            .zip(&self.queue)
-            .filter(|(_, deal)| deal.buy != NONE);
-        self.loaded
-            .iter()
-            .map(|(ordinal, deal)| (*ordinal, deal))
-            .chain(made)
+        let made = (self.first..).zip(&self.queue).filter(|(_, deal)| deal.buy != NONE);
+        self.loaded.iter().map(|(ordinal, deal)| (*ordinal, deal)).chain(made)
     }
 }
 
@@ -221,34 +193,17 @@ mod tests {
     use super::*;
 
     fn deal(buy: Handle) -> Deal {
-        Deal {
-            buy,
-            sell: 0,
-            buy_value: 1,
-            sell_value: 1,
-        }
+        Deal { buy, sell: 0, buy_value: 1, sell_value: 1 }
     }
 
     #[test]
     fn deals_are_released_once_and_in_any_order() {
         let mut deals = Deals::new(0);
-        assert_eq!(
-            [
-                deals.make(deal(1)),
-                deals.make(deal(2)),
-                deals.make(deal(3))
-            ],
-            [1, 2, 3]
-        );
+        assert_eq!([deals.make(deal(1)), deals.make(deal(2)), deals.make(deal(3))], [1, 2, 3]);
         assert_eq!(deals.release(2).map(|deal| deal.buy), Some(2));
-        assert!(
-            deals.release(2).is_none() && deals.release(0).is_none() && deals.release(4).is_none()
-        );
+        assert!(deals.release(2).is_none() && deals.release(0).is_none() && deals.release(4).is_none());
         assert_eq!(deals.release(1).map(|deal| deal.buy), Some(1));
-        assert_eq!(
-            deals.iter().map(|(ordinal, _)| ordinal).collect::<Vec<_>>(),
-            [3]
-        );
+        assert_eq!(deals.iter().map(|(ordinal, _)| ordinal).collect::<Vec<_>>(), [3]);
         assert_eq!(deals.release(3).map(|deal| deal.buy), Some(3));
         assert_eq!((deals.last(), deals.make(deal(4))), (3, 4));
     }
@@ -259,10 +214,7 @@ mod tests {
         deals.load(3, deal(1));
         deals.load(5, deal(2));
         assert_eq!(deals.make(deal(7)), 10);
-        assert_eq!(
-            deals.iter().map(|(ordinal, _)| ordinal).collect::<Vec<_>>(),
-            [3, 5, 10]
-        );
+        assert_eq!(deals.iter().map(|(ordinal, _)| ordinal).collect::<Vec<_>>(), [3, 5, 10]);
         assert!(deals.release(4).is_none());
         assert_eq!(deals.release(3).map(|deal| deal.buy), Some(1));
         assert!(deals.release(3).is_none());

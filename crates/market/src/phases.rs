@@ -6,25 +6,12 @@ use crate::units::Time;
 
 /// The phases of a mechanism in their order; a plan is a subsequence (PS-1.1).
 fn phases_of(mechanism: Mechanism) -> &'static [Phase] {
-    use Phase::{
-        Admission, Closed, Closing, DealMaking, Intake, Opening, Scheduled, SellerCorrection,
-        Trading,
-    };
+    use Phase::{Admission, Closed, Closing, DealMaking, Intake, Opening, Scheduled, SellerCorrection, Trading};
     match mechanism {
-        Mechanism::Cdca => &[
-            Scheduled, Intake, Admission, Opening, Trading, Closing, Closed,
-        ],
-        Mechanism::Call => &[
-            Scheduled,
-            Intake,
-            Admission,
-            Opening,
-            Trading,
-            SellerCorrection,
-            DealMaking,
-            Closing,
-            Closed,
-        ],
+        Mechanism::Cdca => &[Scheduled, Intake, Admission, Opening, Trading, Closing, Closed],
+        Mechanism::Call => {
+            &[Scheduled, Intake, Admission, Opening, Trading, SellerCorrection, DealMaking, Closing, Closed]
+        }
     }
 }
 
@@ -36,14 +23,9 @@ pub(crate) fn is_plan(mechanism: Mechanism, plan: &[(Phase, Time)]) -> bool {
         Mechanism::Call => Phase::DealMaking,
     };
     let holds = |phase: Phase| plan.iter().any(|planned| planned.0 == phase);
-    plan.iter()
-        .all(|planned| phases_of(mechanism).contains(&planned.0))
-        && plan
-            .windows(2)
-            .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1)
-        && [matching, Phase::Closing, Phase::Closed]
-            .into_iter()
-            .all(holds)
+    plan.iter().all(|planned| phases_of(mechanism).contains(&planned.0))
+        && plan.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1)
+        && [matching, Phase::Closing, Phase::Closed].into_iter().all(holds)
 }
 
 const NOBODY: u8 = 0;
@@ -66,16 +48,8 @@ pub(crate) struct Rights {
     parked_price: u8,
 }
 
-const NONE: Rights = Rights {
-    new: 0,
-    better: 0,
-    worse: 0,
-    more: 0,
-    less: 0,
-    terms: 0,
-    cancel: 0,
-    parked_price: NOBODY,
-};
+const NONE: Rights =
+    Rights { new: 0, better: 0, worse: 0, more: 0, less: 0, terms: 0, cancel: 0, parked_price: NOBODY };
 const ALL: Rights = Rights {
     new: BOTH,
     better: BOTH,
@@ -86,30 +60,12 @@ const ALL: Rights = Rights {
     cancel: BOTH,
     parked_price: BOTH,
 };
-const CALL_TRADING: Rights = Rights {
-    better: BOTH,
-    more: BUYER,
-    parked_price: BOTH,
-    ..NONE
-};
-const CALL_TRADING_LATE_ENTRY: Rights = Rights {
-    new: BOTH,
-    ..CALL_TRADING
-};
-const CALL_SELLER_CORRECTION: Rights = Rights {
-    better: SELLER,
-    less: SELLER,
-    parked_price: BOTH,
-    ..NONE
-};
+const CALL_TRADING: Rights = Rights { better: BOTH, more: BUYER, parked_price: BOTH, ..NONE };
+const CALL_TRADING_LATE_ENTRY: Rights = Rights { new: BOTH, ..CALL_TRADING };
+const CALL_SELLER_CORRECTION: Rights = Rights { better: SELLER, less: SELLER, parked_price: BOTH, ..NONE };
 
 /// The rights in a phase. A halt leaves only the right to cancel, where the phase left gave it.
-pub(crate) fn rights(
-    mechanism: Mechanism,
-    phase: Phase,
-    phase_left: Option<Phase>,
-    late_entry: bool,
-) -> Rights {
+pub(crate) fn rights(mechanism: Mechanism, phase: Phase, phase_left: Option<Phase>, late_entry: bool) -> Rights {
     match (mechanism, phase) {
         (_, Phase::Intake) | (Mechanism::Cdca, Phase::Trading) => ALL,
         (Mechanism::Call, Phase::Trading) if late_entry => CALL_TRADING_LATE_ENTRY,
@@ -118,10 +74,7 @@ pub(crate) fn rights(
         (_, Phase::Halted) => {
             let left = phase_left.expect("a halted session knows the phase that it left");
             assert!(left != Phase::Halted, "a halt leaves a phase of the plan");
-            Rights {
-                cancel: rights(mechanism, left, None, late_entry).cancel,
-                ..NONE
-            }
+            Rights { cancel: rights(mechanism, left, None, late_entry).cancel, ..NONE }
         }
         _ => NONE,
     }
@@ -166,11 +119,8 @@ impl Rights {
             let any = self.better | self.worse | self.more | self.less | self.terms;
             return has(if is_parked { self.parked_price } else { any });
         }
-        let (better, worse) = if is_parked {
-            (self.parked_price, self.parked_price)
-        } else {
-            (self.better, self.worse)
-        };
+        let (better, worse) =
+            if is_parked { (self.parked_price, self.parked_price) } else { (self.better, self.worse) };
         (!change.price_better || has(better))
             && (!change.price_worse || has(worse))
             && (!change.more || has(self.more))
@@ -201,92 +151,36 @@ pub(crate) fn is_final(phase: Phase) -> bool {
 mod tests {
     use super::*;
 
-    const NO_CHANGE: Change = Change {
-        price_better: false,
-        price_worse: false,
-        more: false,
-        less: false,
-        minimum: false,
-        until: false,
-    };
+    const NO_CHANGE: Change =
+        Change { price_better: false, price_worse: false, more: false, less: false, minimum: false, until: false };
 
     fn at(phases: &[Phase]) -> Vec<(Phase, Time)> {
-        phases
-            .iter()
-            .map(|phase| {
-                (
-                    *phase,
-                    Time {
-                        seconds: u64::from(phase.code()),
-                        nanos: 0,
-                    },
-                )
-            })
-            .collect()
+        phases.iter().map(|phase| (*phase, Time { seconds: u64::from(phase.code()), nanos: 0 })).collect()
     }
 
     #[test]
     fn a_plan_is_a_subsequence_with_its_matching_phase_and_its_end() {
         use Phase::{Closed, Closing, DealMaking, Intake, SellerCorrection, Trading};
         for (mechanism, phases, legal) in [
-            (
-                Mechanism::Cdca,
-                &[Intake, Trading, Closing, Closed][..],
-                true,
-            ),
+            (Mechanism::Cdca, &[Intake, Trading, Closing, Closed][..], true),
             (Mechanism::Cdca, &[Intake, Closing, Closed][..], false),
-            (
-                Mechanism::Cdca,
-                &[Trading, Intake, Closing, Closed][..],
-                false,
-            ),
-            (
-                Mechanism::Cdca,
-                &[Intake, Trading, SellerCorrection, Closing, Closed][..],
-                false,
-            ),
-            (
-                Mechanism::Call,
-                &[Intake, DealMaking, Closing, Closed][..],
-                true,
-            ),
+            (Mechanism::Cdca, &[Trading, Intake, Closing, Closed][..], false),
+            (Mechanism::Cdca, &[Intake, Trading, SellerCorrection, Closing, Closed][..], false),
+            (Mechanism::Call, &[Intake, DealMaking, Closing, Closed][..], true),
             (Mechanism::Call, &[Intake, DealMaking, Closing][..], false),
-            (
-                Mechanism::Call,
-                &[Intake, Intake, DealMaking, Closing, Closed][..],
-                false,
-            ),
+            (Mechanism::Call, &[Intake, Intake, DealMaking, Closing, Closed][..], false),
         ] {
-            assert_eq!(
-                is_plan(mechanism, &at(phases)),
-                legal,
-                "{mechanism:?} {phases:?}"
-            );
+            assert_eq!(is_plan(mechanism, &at(phases)), legal, "{mechanism:?} {phases:?}");
         }
     }
 
     #[test]
     fn the_call_table_of_rights_holds_cell_by_cell() {
-        let better = Change {
-            price_better: true,
-            ..NO_CHANGE
-        };
-        let worse = Change {
-            price_worse: true,
-            ..NO_CHANGE
-        };
-        let more = Change {
-            more: true,
-            ..NO_CHANGE
-        };
-        let less = Change {
-            less: true,
-            ..NO_CHANGE
-        };
-        let until = Change {
-            until: true,
-            ..NO_CHANGE
-        };
+        let better = Change { price_better: true, ..NO_CHANGE };
+        let worse = Change { price_worse: true, ..NO_CHANGE };
+        let more = Change { more: true, ..NO_CHANGE };
+        let less = Change { less: true, ..NO_CHANGE };
+        let until = Change { until: true, ..NO_CHANGE };
         let trading = rights(Mechanism::Call, Phase::Trading, None, false);
         let correction = rights(Mechanism::Call, Phase::SellerCorrection, None, false);
         for (rights, change, buyer, seller) in [
@@ -303,23 +197,12 @@ mod tests {
             (correction, until, false, false),
             (correction, NO_CHANGE, false, true),
         ] {
-            assert_eq!(
-                rights.may_amend(Side::Buy, false, &change),
-                buyer,
-                "buyer {rights:?} {change:?}"
-            );
-            assert_eq!(
-                rights.may_amend(Side::Sell, false, &change),
-                seller,
-                "seller {rights:?} {change:?}"
-            );
+            assert_eq!(rights.may_amend(Side::Buy, false, &change), buyer, "buyer {rights:?} {change:?}");
+            assert_eq!(rights.may_amend(Side::Sell, false, &change), seller, "seller {rights:?} {change:?}");
         }
         assert!(!trading.may_enter(Side::Buy) && !trading.may_cancel(Side::Sell));
         assert!(rights(Mechanism::Call, Phase::Trading, None, true).may_enter(Side::Sell));
-        assert!(
-            correction.may_amend(Side::Buy, true, &worse),
-            "a parked price moves either way"
-        );
+        assert!(correction.may_amend(Side::Buy, true, &worse), "a parked price moves either way");
         assert!(!correction.may_amend(Side::Buy, true, &less));
     }
 
@@ -334,9 +217,7 @@ mod tests {
         ] {
             let halted = rights(mechanism, Phase::Halted, Some(left), true);
             assert_eq!(halted.may_cancel(Side::Buy), may, "{mechanism:?} {left:?}");
-            assert!(
-                !halted.may_enter(Side::Buy) && !halted.may_amend(Side::Sell, false, &NO_CHANGE)
-            );
+            assert!(!halted.may_enter(Side::Buy) && !halted.may_amend(Side::Sell, false, &NO_CHANGE));
         }
     }
 }

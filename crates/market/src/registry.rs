@@ -101,19 +101,14 @@ impl Registry {
     /// A client that set_client made known.
     #[inline]
     pub(crate) fn find_client(&self, client: &[u8]) -> Option<Handle> {
-        self.client_names
-            .find_bytes(client)
-            .filter(|handle| self.clients[*handle as usize].is_known)
+        self.client_names.find_bytes(client).filter(|handle| self.clients[*handle as usize].is_known)
     }
 
     /// The handle of a participant's name, known or not.
     pub(crate) fn enter_participant(&mut self, participant: &str) -> Handle {
         let handle = self.participant_names.enter(participant);
         if self.participants.len() < self.participant_names.len() {
-            self.participants.push(Participant {
-                group: NONE,
-                ..Participant::default()
-            });
+            self.participants.push(Participant { group: NONE, ..Participant::default() });
         }
         handle
     }
@@ -122,12 +117,7 @@ impl Registry {
     pub(crate) fn enter_client(&mut self, client: &str) -> Handle {
         let handle = self.client_names.enter(client);
         if self.clients.len() < self.client_names.len() {
-            self.clients.push(Client {
-                is_known: false,
-                participant: NONE,
-                resident: false,
-                group: NONE,
-            });
+            self.clients.push(Client { is_known: false, participant: NONE, resident: false, group: NONE });
         }
         handle
     }
@@ -138,10 +128,8 @@ impl Registry {
         texts.sort_unstable();
         texts.dedup();
         let words = &mut self.words;
-        let permissions = texts
-            .iter()
-            .map(|(section, side, purpose)| (words.enter(section), *side, words.enter(purpose)))
-            .collect();
+        let permissions =
+            texts.iter().map(|(section, side, purpose)| (words.enter(section), *side, words.enter(purpose))).collect();
         let participant = &mut self.participants[handle as usize];
         participant.set_standing(&command.standing, &mut self.groups);
         participant.admitted = command.admitted;
@@ -153,26 +141,17 @@ impl Registry {
         let participant = self.enter_participant(command.participant);
         let group = command.group.map_or(NONE, |group| self.groups.enter(group));
         let handle = self.enter_client(command.client);
-        self.clients[handle as usize] = Client {
-            is_known: true,
-            participant,
-            resident: command.resident,
-            group,
-        };
+        self.clients[handle as usize] = Client { is_known: true, participant, resident: command.resident, group };
     }
 
     /// Makes the participant too where it is unknown: not admitted, without permissions (EN-4).
     pub(crate) fn set_authority(&mut self, command: &SetAuthority<'_>) -> Handle {
         let participant = self.enter_participant(command.participant);
         if !self.participant(participant).is_known {
-            self.participants[participant as usize]
-                .set_standing(&command.standing, &mut self.groups);
+            self.participants[participant as usize].set_standing(&command.standing, &mut self.groups);
         }
         let handle = self.trader_names.enter(command.trader);
-        let trader = Trader {
-            participant,
-            active: command.active,
-        };
+        let trader = Trader { participant, active: command.active };
         if self.traders.len() < self.trader_names.len() {
             self.traders.push(trader);
         } else {
@@ -183,19 +162,9 @@ impl Registry {
 
     /// An instrument never changes: another one under its id is a fault of the office.
     pub(crate) fn add_instrument(&mut self, command: &AddInstrument<'_>) {
-        assert!(
-            self.instrument_names.find(command.instrument).is_none(),
-            "an instrument is added once"
-        );
+        assert!(self.instrument_names.find(command.instrument).is_none(), "an instrument is added once");
         self.instrument_names.enter(command.instrument);
-        let Terms {
-            tick,
-            lot,
-            tick_step,
-            lot_step,
-            tick_lot_value,
-            ..
-        } = command.terms;
+        let Terms { tick, lot, tick_step, lot_step, tick_lot_value, .. } = command.terms;
         self.instruments.push(Instrument {
             section: self.words.enter(command.section),
             purpose: self.words.enter(command.purpose),

@@ -2,6 +2,7 @@
 //! decided where the rule stands, not here.
 
 use crate::codec::Cursor;
+use crate::kinds::Phase;
 
 /// The reasons that the market gives. The hundreds digit is the stage (PS-3.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -96,12 +97,7 @@ impl Refusals {
         low: impl Into<Option<u64>>,
         high: impl Into<Option<u64>>,
     ) {
-        let refusal = Refusal {
-            reason,
-            field: field.into(),
-            low: low.into(),
-            high: high.into(),
-        };
+        let refusal = Refusal { reason, field: field.into(), low: low.into(), high: high.into() };
         let place = self.found.partition_point(|other| other.reason <= reason);
         let is_first = place == 0 || self.found[place - 1].reason != reason;
         assert!(is_first, "each reason stands at most once");
@@ -120,13 +116,15 @@ impl Refusals {
         self.limit(reason, None, None, None);
     }
 
+    /// The phase does not allow it; the reason says which phase (EN-3).
+    #[cold]
+    pub(crate) fn phase_forbids(&mut self, phase: Phase) {
+        self.limit(Reason::PhaseForbids, None, u64::from(phase.code()), None);
+    }
+
     /// The end of a stage: on to the next one only if nothing was found.
     #[inline]
     pub(crate) fn stage(&self) -> Result<(), Refused> {
-        if self.found.is_empty() {
-            Ok(())
-        } else {
-            Err(Refused)
-        }
+        if self.found.is_empty() { Ok(()) } else { Err(Refused) }
     }
 }

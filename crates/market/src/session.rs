@@ -85,12 +85,7 @@ impl Session {
     }
 
     /// Rate and floor for an order; no row means none (EN-6.7).
-    pub(crate) fn deposit_terms(
-        &self,
-        side: Side,
-        resident: bool,
-        currency: Handle,
-    ) -> (u32, Minor) {
+    pub(crate) fn deposit_terms(&self, side: Side, resident: bool, currency: Handle) -> (u32, Minor) {
         self.deposit
             .iter()
             .find(|row| row.side == side && row.resident == resident && row.currency == currency)
@@ -101,10 +96,7 @@ impl Session {
     fn may_change_to(&self, to: Phase) -> bool {
         match self.halt {
             Some(halt) => to == halt.left,
-            None => self
-                .plan
-                .windows(2)
-                .any(|pair| pair[0].0 == self.phase && pair[1].0 == to),
+            None => self.plan.windows(2).any(|pair| pair[0].0 == self.phase && pair[1].0 == to),
         }
     }
 
@@ -127,25 +119,17 @@ pub(crate) fn encoded_names(session: &str, instrument: &str) -> Fragment {
 }
 
 impl Market {
-    pub(crate) fn create_session(
-        &mut self,
-        by: By,
-        command: &CreateSession<'_>,
-    ) -> Result<(), Refused> {
+    pub(crate) fn create_session(&mut self, by: By, command: &CreateSession<'_>) -> Result<(), Refused> {
         let floors = self.admit_session(by, command)?;
         let session = self.session_names.enter(command.session);
         let words = &mut self.registry.words;
-        let deposit = command
-            .deposit
-            .iter()
-            .zip(floors)
-            .map(|(row, floor)| DepositRow {
-                side: row.side,
-                resident: row.resident,
-                currency: words.enter(row.currency),
-                rate_ppm: row.rate_ppm,
-                floor,
-            });
+        let deposit = command.deposit.iter().zip(floors).map(|(row, floor)| DepositRow {
+            side: row.side,
+            resident: row.resident,
+            currency: words.enter(row.currency),
+            rate_ppm: row.rate_ppm,
+            floor,
+        });
         let mut made = Session {
             deposit: deposit.collect(),
             section: words.enter(command.section),
@@ -160,29 +144,18 @@ impl Market {
             books: Vec::new(),
             entries: BTreeMap::new(),
             channel: 1,
-            rights: phases::rights(
-                command.mechanism,
-                command.phases[0].0,
-                None,
-                command.late_entry,
-            ),
+            rights: phases::rights(command.mechanism, command.phases[0].0, None, command.late_entry),
         };
         let mut instruments: Vec<_> = command.instruments.iter().collect();
         instruments.sort_unstable_by_key(|listed| listed.instrument);
         for listed in instruments {
-            let instrument = self
-                .registry
-                .instrument_names
-                .find(listed.instrument)
-                .expect("admitted above");
+            let instrument = self.registry.instrument_names.find(listed.instrument).expect("admitted above");
             let terms = self.registry.instrument(instrument);
             let book = Book::new(NewBook {
                 session,
                 instrument,
                 tick_lot_value: terms.tick_lot_value,
-                reference: listed
-                    .reference
-                    .map(|reference| band::reference_on_grid(reference, &terms.tick)),
+                reference: listed.reference.map(|reference| band::reference_on_grid(reference, &terms.tick)),
                 bounds: band::bounds_on_grid(&listed.bounds, &terms.tick),
                 keeps_own_prices: made.keeps_own_prices(),
                 names: encoded_names(command.session, listed.instrument),
@@ -195,32 +168,20 @@ impl Market {
     }
 
     /// Stages 1 and 3 of create_session; the floors in minor units.
-    fn admit_session(
-        &mut self,
-        by: By,
-        command: &CreateSession<'_>,
-    ) -> Result<Vec<Minor>, Refused> {
+    fn admit_session(&mut self, by: By, command: &CreateSession<'_>) -> Result<Vec<Minor>, Refused> {
         self.test_actor(by, Givers::Exchange);
         if self.session_names.find(command.session).is_some() {
             self.refusals.field(Reason::AlreadyExists, "session");
         }
         let registry = &self.registry;
-        let found: Vec<Option<Handle>> = command
-            .instruments
-            .iter()
-            .map(|listed| registry.instrument_names.find(listed.instrument))
-            .collect();
+        let found: Vec<Option<Handle>> =
+            command.instruments.iter().map(|listed| registry.instrument_names.find(listed.instrument)).collect();
         if found.contains(&None) {
-            self.refusals
-                .field(Reason::UnknownInstrument, "instruments");
+            self.refusals.field(Reason::UnknownInstrument, "instruments");
         }
         self.refusals.stage()?;
 
-        let floors: Vec<Option<Minor>> = command
-            .deposit
-            .iter()
-            .map(|row| row.floor.minor(row.currency))
-            .collect();
+        let floors: Vec<Option<Minor>> = command.deposit.iter().map(|row| row.floor.minor(row.currency)).collect();
         if floors.contains(&None) {
             self.refusals.field(Reason::NotWholeMinorUnits, "deposit");
         }
@@ -231,11 +192,7 @@ impl Market {
         };
         let mut listed: Vec<Handle> = found.into_iter().flatten().collect();
         listed.sort_unstable();
-        let mut rows: Vec<_> = command
-            .deposit
-            .iter()
-            .map(|row| (row.side, row.resident, row.currency))
-            .collect();
+        let mut rows: Vec<_> = command.deposit.iter().map(|row| (row.side, row.resident, row.currency)).collect();
         rows.sort_unstable();
         if listed.iter().any(is_foreign) || listed.windows(2).any(|pair| pair[0] == pair[1]) {
             self.refusals.field(Reason::TermsDisagree, "instruments");
@@ -243,25 +200,13 @@ impl Market {
             self.refusals.field(Reason::TermsDisagree, "deposit");
         }
         if listed.len() > SESSION_INSTRUMENTS_MAX {
-            self.refusals.limit(
-                Reason::LimitExceeded,
-                "instruments",
-                None,
-                SESSION_INSTRUMENTS_MAX as u64,
-            );
+            self.refusals.limit(Reason::LimitExceeded, "instruments", None, SESSION_INSTRUMENTS_MAX as u64);
         }
         self.refusals.stage()?;
         Ok(floors.into_iter().flatten().collect())
     }
 
-    pub(crate) fn change_phase(
-        &mut self,
-        now: Now,
-        by: By,
-        name: &str,
-        from: Phase,
-        to: Phase,
-    ) -> Result<(), Refused> {
+    pub(crate) fn change_phase(&mut self, now: Now, by: By, name: &str, from: Phase, to: Phase) -> Result<(), Refused> {
         let handle = self.known_session(by, name)?;
         let session = &mut self.sessions[handle as usize];
         if from != session.phase {
@@ -339,18 +284,11 @@ impl Market {
             self.refusals.whole(Reason::ClientNotAdmitted);
         }
         if self.refusals.is_empty() && !book.band.holds_ticks(order.price) {
-            self.refusals
-                .limit(Reason::BandExceeded, None, book.band.low, book.band.high);
+            self.refusals.limit(Reason::BandExceeded, None, book.band.low, book.band.high);
         }
     }
 
-    pub(crate) fn halt_session(
-        &mut self,
-        now: Now,
-        by: By,
-        name: &str,
-        reason: &str,
-    ) -> Result<(), Refused> {
+    pub(crate) fn halt_session(&mut self, now: Now, by: By, name: &str, reason: &str) -> Result<(), Refused> {
         let handle = self.known_session(by, name)?;
         let session = &mut self.sessions[handle as usize];
         let withdraws = session.halt.is_some_and(|halt| halt.resume_at.is_some());
@@ -362,11 +300,7 @@ impl Market {
         let from = session.phase;
         let since = session.halt.map_or(now.time, |halt| halt.since);
         let left = session.halt.map_or(from, |halt| halt.left);
-        session.halt = Some(Halt {
-            left,
-            since,
-            resume_at: None,
-        });
+        session.halt = Some(Halt { left, since, resume_at: None });
         session.phase = Phase::Halted;
         session.renew_rights();
         session.channel += 1;
@@ -374,12 +308,7 @@ impl Market {
         Ok(())
     }
 
-    pub(crate) fn cancel_session(
-        &mut self,
-        by: By,
-        name: &str,
-        reason: &str,
-    ) -> Result<(), Refused> {
+    pub(crate) fn cancel_session(&mut self, by: By, name: &str, reason: &str) -> Result<(), Refused> {
         let handle = self.known_session(by, name)?;
         let session = &mut self.sessions[handle as usize];
         if phases::is_final(session.phase) {
@@ -396,20 +325,12 @@ impl Market {
         Ok(())
     }
 
-    pub(crate) fn resume_session(
-        &mut self,
-        now: Now,
-        by: By,
-        name: &str,
-        resume_at: Time,
-    ) -> Result<(), Refused> {
+    pub(crate) fn resume_session(&mut self, now: Now, by: By, name: &str, resume_at: Time) -> Result<(), Refused> {
         let handle = self.known_session(by, name)?;
         let session = &mut self.sessions[handle as usize];
         match &mut session.halt {
             None => self.refusals.field(Reason::PhaseChangeIllegal, "session"),
-            Some(_) if resume_at < now.time => {
-                self.refusals.field(Reason::PhaseChangeIllegal, "resume_at")
-            }
+            Some(_) if resume_at < now.time => self.refusals.field(Reason::PhaseChangeIllegal, "resume_at"),
             Some(halt) => halt.resume_at = Some(resume_at),
         }
         self.refusals.stage()?;
@@ -429,16 +350,13 @@ impl Market {
         self.refusals.stage()?;
         let (session, book) = (session.expect("tested above"), book.expect("tested above"));
         if phases::is_final(self.sessions[session as usize].phase) {
-            self.refusals.whole(Reason::PhaseForbids);
+            self.refusals.phase_forbids(self.sessions[session as usize].phase);
         }
         self.refusals.stage()?;
 
         let mut outside = self.take_places();
         let target = &mut self.books[book as usize];
-        target.bounds = band::bounds_on_grid(
-            &command.bounds,
-            &self.registry.instrument(target.instrument).tick,
-        );
+        target.bounds = band::bounds_on_grid(&command.bounds, &self.registry.instrument(target.instrument).tick);
         target.renew_band();
         target.channel += 1;
         self.events.band_set(&target.names);

@@ -55,10 +55,8 @@ impl Market {
             writer.array(6);
             writer.text(names.text(handle));
             writer.boolean(participant.resident);
-            let kinds = [
-                (participant.is_visitor, ParticipantKind::Visitor),
-                (participant.is_broker, ParticipantKind::Broker),
-            ];
+            let kinds =
+                [(participant.is_visitor, ParticipantKind::Visitor), (participant.is_broker, ParticipantKind::Broker)];
             writer.array(kinds.iter().filter(|kind| kind.0).count());
             for (_, kind) in kinds.iter().filter(|kind| kind.0) {
                 writer.uint(u64::from(kind.code()));
@@ -174,20 +172,12 @@ impl Market {
     }
 
     fn write_entries(&self, writer: &mut Writer, session: &Session) {
-        let (participants, instruments) = (
-            &self.registry.participant_names,
-            &self.registry.instrument_names,
-        );
+        let (participants, instruments) = (&self.registry.participant_names, &self.registry.instrument_names);
         let mut entries: Vec<_> = session
             .entries
             .iter()
             .map(|((participant, instrument, phase), count)| {
-                (
-                    participants.text(*participant),
-                    instruments.text(*instrument),
-                    *phase,
-                    *count,
-                )
+                (participants.text(*participant), instruments.text(*instrument), *phase, *count)
             })
             .collect();
         entries.sort_unstable();
@@ -243,11 +233,8 @@ impl Market {
     }
 
     fn write_accounts(&self, writer: &mut Writer) {
-        let mut accounts: Vec<Handle> = (0..)
-            .zip(&self.ledger.accounts)
-            .filter(|(_, account)| account.exists)
-            .map(|(handle, _)| handle)
-            .collect();
+        let mut accounts: Vec<Handle> =
+            (0..).zip(&self.ledger.accounts).filter(|(_, account)| account.exists).map(|(handle, _)| handle).collect();
         accounts.sort_unstable_by(|a, b| self.ledger.compare(*a, *b, &self.registry));
         writer.array(accounts.len());
         for handle in accounts {
@@ -262,12 +249,8 @@ impl Market {
 
     fn write_totals(&self, writer: &mut Writer) {
         let words = &self.registry.words;
-        let mut totals: Vec<_> = self
-            .ledger
-            .totals
-            .iter()
-            .map(|(currency, total)| (words.text(*currency), *total))
-            .collect();
+        let mut totals: Vec<_> =
+            self.ledger.totals.iter().map(|(currency, total)| (words.text(*currency), *total)).collect();
         totals.sort_unstable_by_key(|total| total.0);
         writer.array(totals.len());
         for (currency, total) in totals {

@@ -27,16 +27,12 @@ impl Market {
             Command::Credit { holder, amount } => return self.credit(holder, *amount),
             Command::HoldWithdrawal(command) => return self.hold_withdrawal(command),
             Command::PayWithdrawal(command) => {
-                let account = self
-                    .find_account(&command.holder)
-                    .expect("what is paid was held before");
+                let account = self.find_account(&command.holder).expect("what is paid was held before");
                 self.ledger.pay(account, command.amount);
                 self.events.withdrawal_paid(command.withdrawal);
             }
             Command::ReleaseWithdrawal(command) => {
-                let account = self
-                    .find_account(&command.holder)
-                    .expect("what is released was held before");
+                let account = self.find_account(&command.holder).expect("what is released was held before");
                 self.ledger.release(account, command.amount);
                 self.events.withdrawal_released(command.withdrawal);
             }
@@ -48,8 +44,7 @@ impl Market {
 
     fn set_admission(&mut self, command: &SetAdmission<'_>) {
         let participant = self.registry.set_admission(command);
-        self.events
-            .admission_set(command.participant, command.admitted);
+        self.events.admission_set(command.participant, command.admitted);
         if command.open_orders == OpenOrders::Cancel {
             self.withdraw_orders(|order| order.participant == participant);
         }
@@ -69,34 +64,23 @@ impl Market {
             Some(client) => self.registry.client_names.find(client)?,
             None => NONE,
         };
-        self.ledger.find(
-            participant,
-            client,
-            self.registry.words.find(holder.currency)?,
-        )
+        self.ledger.find(participant, client, self.registry.words.find(holder.currency)?)
     }
 
     /// Money into FREE, within the limits of PS-9.
     fn credit(&mut self, holder: &Holder<'_>, amount: Minor) -> Result<(), Refused> {
         let currency = self.registry.words.find(holder.currency);
-        if let Err(TooMuch(most)) =
-            self.ledger
-                .credit_fits(self.find_account(holder), currency, amount)
-        {
-            self.refusals
-                .limit(Reason::LimitExceeded, "amount", None, most);
+        if let Err(TooMuch(most)) = self.ledger.credit_fits(self.find_account(holder), currency, amount) {
+            self.refusals.limit(Reason::LimitExceeded, "amount", None, most);
         }
         self.refusals.stage()?;
 
         let participant = self.registry.enter_participant(holder.participant);
-        let client = holder
-            .client
-            .map_or(NONE, |client| self.registry.enter_client(client));
+        let client = holder.client.map_or(NONE, |client| self.registry.enter_client(client));
         let currency = self.registry.words.enter(holder.currency);
         let account = self.enter_account(participant, client, currency);
         self.ledger.credit(account, amount);
-        self.events
-            .deposit_credited(&self.ledger.accounts[account as usize].holder, amount);
+        self.events.deposit_credited(&self.ledger.accounts[account as usize].holder, amount);
         Ok(())
     }
 
@@ -106,8 +90,7 @@ impl Market {
         let free = account.map_or(0, |account| self.ledger.free(account));
         let account = account.filter(|_| free >= command.amount);
         if account.is_none() {
-            self.refusals
-                .limit(Reason::DepositShort, None, free, command.amount);
+            self.refusals.limit(Reason::DepositShort, None, free, command.amount);
         }
         self.refusals.stage()?;
         self.ledger.hold(account.ok_or(Refused)?, command.amount);
@@ -117,23 +100,13 @@ impl Market {
 
     /// A deal secures nothing more: its value leaves Vf of both orders (PS-5.6).
     fn release_deal(&mut self, ordinal: Ordinal) {
-        let deal = self
-            .deals
-            .release(ordinal)
-            .expect("a deal is released once");
+        let deal = self.deals.release(ordinal).expect("a deal is released once");
         for (place, value) in [(deal.buy, deal.buy_value), (deal.sell, deal.sell_value)] {
             let order = &mut self.orders[place as usize];
             order.deal_value -= value;
             let before = order.reserved + order.blocked;
-            deposit::settle(
-                order,
-                self.books[order.book as usize].tick_lot_value,
-                &mut self.ledger,
-            );
-            assert!(
-                order.reserved + order.blocked <= before,
-                "a release never needs more deposit"
-            );
+            deposit::settle(order, self.books[order.book as usize].tick_lot_value, &mut self.ledger);
+            assert!(order.reserved + order.blocked <= before, "a release never needs more deposit");
         }
         self.events.deal_released(ordinal);
     }

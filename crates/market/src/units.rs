@@ -35,8 +35,7 @@ impl Time {
     pub(crate) fn later_by(self, nanoseconds: u128) -> Time {
         let sum = self.nanoseconds() + nanoseconds;
         Time {
-            seconds: u64::try_from(sum / u128::from(NANO))
-                .expect("a planned time fits 64 bits of seconds"),
+            seconds: u64::try_from(sum / u128::from(NANO)).expect("a planned time fits 64 bits of seconds"),
             nanos: u32::try_from(sum % u128::from(NANO)).expect("a remainder below 10^9"),
         }
     }
@@ -70,32 +69,21 @@ impl Decimal {
             return None;
         }
         if at == text.len() {
-            return Some(Decimal {
-                whole,
-                nanos: 0,
-                decimals: 0,
-            });
+            return Some(Decimal { whole, nanos: 0, decimals: 0 });
         }
         Decimal::parse_fraction(whole, &text[at..])
     }
 
     fn parse_fraction(whole: u64, rest: &[u8]) -> Option<Decimal> {
         let digits = rest.strip_prefix(b".")?;
-        if digits.is_empty()
-            || digits.len() > DECIMALS_MAX
-            || !digits.iter().all(u8::is_ascii_digit)
-        {
+        if digits.is_empty() || digits.len() > DECIMALS_MAX || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
         let mut nanos = 0_u32;
         for place in 0..DECIMALS_MAX {
             nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
         }
-        Some(Decimal {
-            whole,
-            nanos,
-            decimals: u8::try_from(digits.len()).ok()?,
-        })
+        Some(Decimal { whole, nanos, decimals: u8::try_from(digits.len()).ok()? })
     }
 
     /// The exact value in 10^-9.
@@ -121,8 +109,8 @@ impl Decimal {
 /// Decimals of a currency's minor unit (ISO 4217); two for a code that the standard does not list.
 pub(crate) fn currency_digits(currency: &str) -> u32 {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
-        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         "CLF" | "UYW" => 4,
         _ => 2,
@@ -160,29 +148,17 @@ impl Step {
     #[inline]
     pub(crate) fn count(&self, value: Decimal) -> Multiple {
         if value.nanos == 0 && self.whole == 1 {
-            return Multiple {
-                floor: value.whole,
-                exact: true,
-            };
+            return Multiple { floor: value.whole, exact: true };
         }
         if value.nanos == 0 && self.whole != 0 {
-            return Multiple {
-                floor: value.whole / self.whole,
-                exact: value.whole % self.whole == 0,
-            };
+            return Multiple { floor: value.whole / self.whole, exact: value.whole % self.whole == 0 };
         }
         if value.whole < WHOLE_NANO_FITS && self.nano_small != 0 {
             let nano = value.whole * NANO + u64::from(value.nanos);
-            return Multiple {
-                floor: nano / self.nano_small,
-                exact: nano % self.nano_small == 0,
-            };
+            return Multiple { floor: nano / self.nano_small, exact: nano % self.nano_small == 0 };
         }
         let nano = value.nano();
-        Multiple {
-            floor: u64::try_from(nano / self.nano).unwrap_or(u64::MAX),
-            exact: nano % self.nano == 0,
-        }
+        Multiple { floor: u64::try_from(nano / self.nano).unwrap_or(u64::MAX), exact: nano % self.nano == 0 }
     }
 
     /// The nearest multiple, a half upwards (PS-0.7).
@@ -201,28 +177,17 @@ pub(crate) struct Multiple {
 
 impl Multiple {
     pub(crate) fn whole(count: u64) -> Multiple {
-        Multiple {
-            floor: count,
-            exact: true,
-        }
+        Multiple { floor: count, exact: true }
     }
 
     pub(crate) fn ceil(self) -> u64 {
-        if self.exact {
-            self.floor
-        } else {
-            self.floor.saturating_add(1)
-        }
+        if self.exact { self.floor } else { self.floor.saturating_add(1) }
     }
 
     /// The quotient compared with a whole number.
     #[inline]
     pub(crate) fn compare(self, count: u64) -> Ordering {
-        self.floor.cmp(&count).then(if self.exact {
-            Ordering::Equal
-        } else {
-            Ordering::Greater
-        })
+        self.floor.cmp(&count).then(if self.exact { Ordering::Equal } else { Ordering::Greater })
     }
 }
 
@@ -275,26 +240,10 @@ mod tests {
 
     #[test]
     fn decimal_text_has_one_to_fifteen_digits_and_up_to_nine_decimals() {
-        for text in [
-            "",
-            ".",
-            "1.",
-            ".5",
-            "-1",
-            "1e3",
-            "1.0000000001",
-            "1234567890123456",
-            "1 ",
-            "1,5",
-            "+1",
-            "1.5.5",
-        ] {
+        for text in ["", ".", "1.", ".5", "-1", "1e3", "1.0000000001", "1234567890123456", "1 ", "1,5", "+1", "1.5.5"] {
             assert!(Decimal::parse(text.as_bytes()).is_none(), "{text:?}");
         }
-        assert_eq!(
-            decimal("123456789012345.123456789").nano(),
-            123_456_789_012_345_123_456_789
-        );
+        assert_eq!(decimal("123456789012345.123456789").nano(), 123_456_789_012_345_123_456_789);
         assert_eq!(decimal("007.50").nano(), 7_500_000_000);
     }
 
@@ -311,11 +260,7 @@ mod tests {
             ("999999999999999.5", "3", 333_333_333_333_333, false),
         ] {
             let count = step(unit).count(decimal(value));
-            assert_eq!(
-                (count.floor, count.exact),
-                (floor, exact),
-                "{value} of {unit}"
-            );
+            assert_eq!((count.floor, count.exact), (floor, exact), "{value} of {unit}");
         }
     }
 
@@ -333,10 +278,7 @@ mod tests {
         assert_eq!(decimal("200.000").minor("EUR"), None);
         assert_eq!(decimal("200.0").minor("JPY"), None);
         assert_eq!(decimal("1.234").minor("BHD"), Some(1_234));
-        assert_eq!(
-            decimal("999999999999999.9999").minor("CLF"),
-            Some(9_999_999_999_999_999_999)
-        );
+        assert_eq!(decimal("999999999999999.9999").minor("CLF"), Some(9_999_999_999_999_999_999));
     }
 
     #[test]
@@ -344,32 +286,14 @@ mod tests {
         let big = 10_u128.pow(24);
         assert!(product_exceeds((big, big, 2), (big, big, 1)));
         assert!(!product_exceeds((big, big, 1), (big, big, 1)));
-        assert!(product_exceeds(
-            (big, big + 1, 1_000_000),
-            (big, big, 1_000_000)
-        ));
+        assert!(product_exceeds((big, big + 1, 1_000_000), (big, big, 1_000_000)));
         assert!(!product_exceeds((big, 1, 1), (big, big, 10_u64.pow(15))));
     }
 
     #[test]
     fn a_time_moves_over_the_second() {
-        let time = Time {
-            seconds: 5,
-            nanos: 999_999_999,
-        };
-        assert_eq!(
-            time.later_by(1),
-            Time {
-                seconds: 6,
-                nanos: 0
-            }
-        );
-        assert_eq!(
-            time.later_by(2_000_000_001),
-            Time {
-                seconds: 8,
-                nanos: 0
-            }
-        );
+        let time = Time { seconds: 5, nanos: 999_999_999 };
+        assert_eq!(time.later_by(1), Time { seconds: 6, nanos: 0 });
+        assert_eq!(time.later_by(2_000_000_001), Time { seconds: 8, nanos: 0 });
     }
 }

@@ -8,20 +8,12 @@ use market::Market;
 
 fn busy_world() -> World {
     let rows = [1, 2].map(|side| list![side, true, "EUR", 2_000, "2.00"]);
-    let plan = Plan {
-        deposit: rows.to_vec(),
-        reference: Some("100"),
-        ..Plan::cdca()
-    };
+    let plan = Plan { deposit: rows.to_vec(), reference: Some("100"), ..Plan::cdca() };
     let mut world = World::with(&plan, "TRADING");
     for participant in ["a", "b", "e", "k/ka"] {
         world.credit(participant, 10_000_000);
     }
-    world.orders(&[
-        ("a", "sell 100x5 min 2"),
-        ("k/ka", "buy 100x2"),
-        ("e", "buy 90x3 until 600000"),
-    ]);
+    world.orders(&[("a", "sell 100x5 min 2"), ("k/ka", "buy 100x2"), ("e", "buy 90x3 until 600000")]);
     world.operator(list![45, "s", "i", "95", Value::Nil, Value::Nil, 50_000]);
     world
 }
@@ -37,12 +29,7 @@ fn malformed_frames_are_errors_and_change_nothing() {
     for length in 0..frame.len() {
         assert!(world.market.apply(&frame[..length]).is_err());
     }
-    assert!(
-        world
-            .market
-            .apply(&[frame.as_slice(), &[0xc0]].concat())
-            .is_err()
-    );
+    assert!(world.market.apply(&[frame.as_slice(), &[0xc0]].concat()).is_err());
     assert_eq!(world.market.state(), before);
     for at in 0..frame.len() {
         for byte in 0..=255_u8 {
@@ -66,19 +53,7 @@ fn values_outside_the_grammar_are_malformed() {
     let mut world = busy_world();
     world.number += 1;
     let place = |price: &str, time_in_force: u64, until: Value| {
-        list![
-            46,
-            "s",
-            "i",
-            1,
-            price,
-            "1",
-            Value::Nil,
-            Value::Nil,
-            false,
-            time_in_force,
-            until
-        ]
+        list![46, "s", "i", 1, price, "1", Value::Nil, Value::Nil, false, time_in_force, until]
     };
     let long = "x".repeat(201);
     for command in [
@@ -132,41 +107,18 @@ fn the_state_has_the_layout_of_the_reference() {
     let world = busy_world();
     let state = Value::decode(&world.market.state());
     let top = state.list();
-    assert_eq!(
-        (top.len(), top[0].int(), top[1].int(), top[2].int()),
-        (12, 1, 3, 1)
-    );
-    let participant = list![
-        "a",
-        true,
-        list![1],
-        Value::Nil,
-        true,
-        list![list!["metal", 1, "export"], list!["metal", 2, "export"]]
-    ];
+    assert_eq!((top.len(), top[0].int(), top[1].int(), top[2].int()), (12, 1, 3, 1));
+    let participant =
+        list!["a", true, list![1], Value::Nil, true, list![list!["metal", 1, "export"], list!["metal", 2, "export"]]];
     assert_eq!(top[3].list()[0], participant);
     assert_eq!(top[4], list![list!["ka", "k", true, Value::Nil]]);
     assert_eq!(top[5].list()[6], list!["tk", "k", true]);
-    let instrument = list![
-        "i",
-        "metal",
-        "export",
-        "EUR",
-        "1",
-        "1",
-        100,
-        true,
-        Value::Nil,
-        Value::Nil
-    ];
+    let instrument = list!["i", "metal", "export", "EUR", "1", "1", 100, true, Value::Nil, Value::Nil];
     assert_eq!(top[6], list![instrument]);
     let session = top[7].list()[0].list();
     assert_eq!(session.len(), 14);
     assert_eq!(session[10].list()[0], list![1, true, "EUR", 2_000, 200]);
-    assert_eq!(
-        session[11],
-        list![list!["i", 100, 95, Value::Nil, Value::Nil, 50_000, 100, 5]]
-    );
+    assert_eq!(session[11], list![list!["i", 100, 95, Value::Nil, Value::Nil, 50_000, 100, 5]]);
     let first = list![
         1,
         "s",
@@ -192,20 +144,9 @@ fn the_state_has_the_layout_of_the_reference() {
     ];
     assert_eq!(top[8].list()[0], first);
     let third = top[8].list()[2].list();
-    assert_eq!(
-        (
-            third[7].int(),
-            third[8].text(),
-            third[15].clone(),
-            third[17].int()
-        ),
-        (1, "g", at(600_000), 2)
-    );
+    assert_eq!((third[7].int(), third[8].text(), third[15].clone(), third[17].int()), (1, "g", at(600_000), 2));
     assert_eq!(top[9], list![list![1, 2, 1, 20_000, 20_000]]);
-    assert_eq!(
-        top[10].list()[0].list()[..3],
-        list!["a", Value::Nil, "EUR"].list()[..]
-    );
+    assert_eq!(top[10].list()[0].list()[..3], list!["a", Value::Nil, "EUR"].list()[..]);
     assert_eq!(top[11], list![list!["EUR", 40_000_000, 0]]);
 }
 
@@ -216,10 +157,7 @@ fn follow_ups_are_refused_from_every_door() {
     let command = list![61, "new", "k", true, Value::Nil];
     assert_eq!(world.operator(command.clone()), ["rejected 102 by - -"]);
     assert_eq!(world.trader("ta", command.clone()), ["rejected 102 by - -"]);
-    assert_eq!(
-        world.trader("nobody", command.clone()),
-        ["rejected 101 by - -"]
-    );
+    assert_eq!(world.trader("nobody", command.clone()), ["rejected 101 by - -"]);
     assert_eq!(world.give(4, "timetable", command), ["rejected 102 by - -"]);
 }
 
@@ -232,19 +170,11 @@ fn packed_frames_are_decided_one_by_one() {
     for text in ["buy 96x1", "sell 100x1", "buy 1x1"] {
         world.number += 1;
         let frame = world.frame(2, "tb", &common::place(text, None));
-        answers.push(
-            world
-                .market
-                .apply(&frame)
-                .expect("a well-formed frame")
-                .to_vec(),
-        );
+        answers.push(world.market.apply(&frame).expect("a well-formed frame").to_vec());
         frames.extend(frame);
         ends.push(frames.len());
     }
-    let (events, event_ends) = copy
-        .apply_packed(&frames, &ends)
-        .expect("well-formed frames");
+    let (events, event_ends) = copy.apply_packed(&frames, &ends).expect("well-formed frames");
     assert_eq!(events, answers.concat());
     assert_eq!(event_ends.last(), Some(&events.len()));
     assert!(copy.apply_packed(&frames, &ends[..2]).is_err());

@@ -48,9 +48,7 @@ impl Stream {
     fn new(seed: u64) -> Stream {
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut world = World::new();
-        world.reactor(list![
-            63, "j", "metal", "export", "EUR", "0.5", "2", 100, true, 20, 30
-        ]);
+        world.reactor(list![63, "j", "metal", "export", "EUR", "0.5", "2", 100, true, 20, 30]);
         for participant in PARTICIPANTS {
             let client = if participant == "k" { Some("ka") } else { None };
             let amount = 1_000_000 * (1 + chance.below(100));
@@ -65,13 +63,7 @@ impl Stream {
         if chance.one_in(2) {
             world.go_to("s", &Plan::cdca(), "TRADING");
         }
-        Stream {
-            chance,
-            world,
-            orders: 0,
-            deals: Vec::new(),
-            met: BTreeSet::new(),
-        }
+        Stream { chance, world, orders: 0, deals: Vec::new(), met: BTreeSet::new() }
     }
 
     fn price(&mut self) -> String {
@@ -98,11 +90,7 @@ impl Stream {
     }
 
     fn optional(&mut self, one_in: u64, value: impl FnOnce(&mut Stream) -> Value) -> Value {
-        if self.chance.one_in(one_in) {
-            value(self)
-        } else {
-            Value::Nil
-        }
+        if self.chance.one_in(one_in) { value(self) } else { Value::Nil }
     }
 
     fn place(&mut self) -> (u64, String, Value) {
@@ -113,13 +101,8 @@ impl Stream {
             _ => Value::Nil,
         };
         let minimum = self.optional(6, |stream| stream.quantity().into());
-        let time_in_force =
-            [1, 1, 1, 2, 3, 4][usize::try_from(self.chance.below(6)).expect("a place")];
-        let until = if time_in_force == 4 {
-            at(self.world.clock + self.chance.below(2_000))
-        } else {
-            Value::Nil
-        };
+        let time_in_force = [1, 1, 1, 2, 3, 4][usize::try_from(self.chance.below(6)).expect("a place")];
+        let until = if time_in_force == 4 { at(self.world.clock + self.chance.below(2_000)) } else { Value::Nil };
         let command = list![
             46,
             self.chance.pick(&SESSIONS),
@@ -147,18 +130,14 @@ impl Stream {
         let price = self.optional(2, |stream| stream.price().into());
         let quantity = self.optional(2, |stream| stream.quantity().into());
         let minimum = self.optional(8, |stream| stream.quantity().into());
-        let until = self.optional(10, |stream| {
-            at(stream.world.clock + stream.chance.below(2_000))
-        });
+        let until = self.optional(10, |stream| at(stream.world.clock + stream.chance.below(2_000)));
         (2, trader, list![47, order, price, quantity, minimum, until])
     }
 
     fn owner_of(&mut self, order: u64) -> String {
         let state = Value::decode(&self.world.market.state());
         let orders = state.list()[8].list();
-        let found = usize::try_from(order)
-            .ok()
-            .and_then(|order| orders.get(order - 1));
+        let found = usize::try_from(order).ok().and_then(|order| orders.get(order - 1));
         match found {
             Some(entry) if !self.chance.one_in(10) => entry.list()[6].text().to_owned(),
             _ => self.chance.pick(&TRADERS).to_owned(),
@@ -173,23 +152,11 @@ impl Stream {
             6 => list![44, session, at(self.world.clock + self.chance.below(10))],
             7 | 8 => {
                 let bound = |stream: &mut Stream| {
-                    stream.optional(2, |stream| {
-                        (80 + stream.chance.below(40)).to_string().into()
-                    })
+                    stream.optional(2, |stream| (80 + stream.chance.below(40)).to_string().into())
                 };
                 let (lower, upper) = (bound(self), bound(self));
-                let ppm = |stream: &mut Stream| {
-                    stream.optional(3, |stream| stream.chance.below(200_000).into())
-                };
-                list![
-                    45,
-                    session,
-                    self.chance.pick(&INSTRUMENTS),
-                    lower,
-                    upper,
-                    ppm(self),
-                    ppm(self)
-                ]
+                let ppm = |stream: &mut Stream| stream.optional(3, |stream| stream.chance.below(200_000).into());
+                list![45, session, self.chance.pick(&INSTRUMENTS), lower, upper, ppm(self), ppm(self)]
             }
             9 => list![50, session, at(self.world.clock + self.chance.below(100))],
             10 if self.chance.one_in(4) => list![43, session, "reason"],
@@ -224,37 +191,16 @@ impl Stream {
 
     fn follow_up(&mut self) -> (u64, String, Value) {
         let participant = self.chance.pick(&PARTICIPANTS);
-        let kinds = if participant == "k" {
-            list![2]
-        } else {
-            list![1]
-        };
-        let group = if matches!(participant, "e" | "f") {
-            Some("g")
-        } else {
-            None
-        };
+        let kinds = if participant == "k" { list![2] } else { list![1] };
+        let group = if matches!(participant, "e" | "f") { Some("g") } else { None };
         let client = if participant == "k" { Some("ka") } else { None };
         let open_orders = 1 + u64::from(self.chance.one_in(4));
         let amount = self.chance.below(3_000_000);
         let command = match self.chance.below(5) {
             0 => {
                 let both = list![list!["metal", 1, "export"], list!["metal", 2, "export"]];
-                let permissions = if self.chance.one_in(6) {
-                    list![list!["metal", 1, "export"]]
-                } else {
-                    both
-                };
-                list![
-                    60,
-                    participant,
-                    true,
-                    kinds,
-                    group,
-                    !self.chance.one_in(5),
-                    permissions,
-                    open_orders
-                ]
+                let permissions = if self.chance.one_in(6) { list![list!["metal", 1, "export"]] } else { both };
+                list![60, participant, true, kinds, group, !self.chance.one_in(5), permissions, open_orders]
             }
             1 => list![
                 62,
@@ -286,16 +232,11 @@ impl Stream {
         let events = self.world.give(kind, &actor, command);
         for line in events {
             let mut words = line.split_whitespace();
-            self.met
-                .extend(line.split_whitespace().next().map(str::to_owned));
-            match (
-                words.next(),
-                words.next().and_then(|word| word.parse().ok()),
-            ) {
+            self.met.extend(line.split_whitespace().next().map(str::to_owned));
+            match (words.next(), words.next().and_then(|word| word.parse().ok())) {
                 (Some("order_accepted"), Some(order)) => self.orders = order,
                 (Some("deal"), Some(deal)) => {
-                    let place = usize::try_from(self.chance.below(self.deals.len() as u64 + 1))
-                        .expect("a place");
+                    let place = usize::try_from(self.chance.below(self.deals.len() as u64 + 1)).expect("a place");
                     self.deals.insert(place, deal);
                 }
                 _ => {}
@@ -306,36 +247,13 @@ impl Stream {
 
 fn create(world: &mut World, chance: &mut Chance, session: &str, plan: &Plan) {
     let instruments = ["j", "i"].map(|instrument| {
-        let reference = if chance.one_in(2) {
-            Value::from("100.2")
-        } else {
-            Value::Nil
-        };
-        let down = if chance.one_in(3) {
-            Value::from(100_000)
-        } else {
-            Value::Nil
-        };
-        list![
-            instrument,
-            reference,
-            Value::Nil,
-            Value::Nil,
-            down,
-            Value::Nil
-        ]
+        let reference = if chance.one_in(2) { Value::from("100.2") } else { Value::Nil };
+        let down = if chance.one_in(3) { Value::from(100_000) } else { Value::Nil };
+        list![instrument, reference, Value::Nil, Value::Nil, down, Value::Nil]
     });
-    let phases: Vec<Value> = plan
-        .phases
-        .iter()
-        .map(|name| list![phase(name), at(1_000 * phase(name))])
-        .collect();
+    let phases: Vec<Value> = plan.phases.iter().map(|name| list![phase(name), at(1_000 * phase(name))]).collect();
     let rows = [1, 2].map(|side| list![side, true, "EUR", chance.below(100_000), "1.00"]);
-    let rows = if chance.one_in(4) {
-        Vec::new()
-    } else {
-        rows.to_vec()
-    };
+    let rows = if chance.one_in(4) { Vec::new() } else { rows.to_vec() };
     let command = list![
         40,
         session,
@@ -349,10 +267,7 @@ fn create(world: &mut World, chance: &mut Chance, session: &str, plan: &Plan) {
         1,
         rows
     ];
-    assert_eq!(
-        world.operator(command),
-        [format!("session_created {session}")]
-    );
+    assert_eq!(world.operator(command), [format!("session_created {session}")]);
 }
 
 /// The events that the streams have to bring about, so that what they prove is not proved of nothing.

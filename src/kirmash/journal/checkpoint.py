@@ -61,10 +61,11 @@ class Checkpointer:
         while True:
             told = self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
-            if not told and not (self._written and self._wal_bytes() > 2 * START_BYTES):
-                continue
+            # Asked before all else: a wake-up that came after the wait ran out has just been cleared, and no other comes.
             if self._closing.is_set():
                 return
+            if not told and not (self._written and self._wal_bytes() > 2 * START_BYTES):
+                continue
             self._written = 0
             self.blocked = not self._empty()
             if not self.blocked:

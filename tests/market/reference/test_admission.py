@@ -16,7 +16,7 @@ from kirmash.messages.commands import (
     SetBand,
 )
 from kirmash.messages.events import CommandRejected, Refusal
-from kirmash.messages.kinds import Mechanism, ParticipantKind, TimeInForce
+from kirmash.messages.kinds import Mechanism, ParticipantKind, Phase, TimeInForce
 from kirmash.messages.rejects import Reason
 from tests.market.reference.desk import BUY, SELL, Desk, order
 
@@ -90,7 +90,7 @@ def test_an_amend_of_another_participants_dead_order_says_all(desk: Desk) -> Non
     assert isinstance(event, CommandRejected)
     assert event.reasons == (
         Refusal(reason=Reason.CLIENT_NOT_ADMITTED, field="client"),
-        Refusal(reason=Reason.PHASE_FORBIDS),
+        Refusal(reason=Reason.PHASE_FORBIDS, low=Phase.CLOSING),
         Refusal(reason=Reason.ORDER_NOT_OPEN, field="order", low=11),
         Refusal(reason=Reason.NOT_OWNER, field="order"),
     )

@@ -170,9 +170,7 @@ fn take_bytes<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
 }
 
 fn take_number(rest: &mut &[u8], length: usize) -> u64 {
-    take_bytes(rest, length)
-        .iter()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    take_bytes(rest, length).iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn take_length(rest: &mut &[u8], length: usize) -> usize {

@@ -38,11 +38,7 @@ pub const PHASES: [&str; 11] = [
 
 /// The number of a phase.
 pub fn phase(name: &str) -> u64 {
-    PHASES
-        .iter()
-        .position(|other| *other == name)
-        .expect("a phase") as u64
-        + 1
+    PHASES.iter().position(|other| *other == name).expect("a phase") as u64 + 1
 }
 
 pub struct World {
@@ -71,15 +67,7 @@ impl Plan {
     pub fn cdca() -> Plan {
         Plan {
             mechanism: 1,
-            phases: vec![
-                "SCHEDULED",
-                "INTAKE",
-                "ADMISSION",
-                "OPENING",
-                "TRADING",
-                "CLOSING",
-                "CLOSED",
-            ],
+            phases: vec!["SCHEDULED", "INTAKE", "ADMISSION", "OPENING", "TRADING", "CLOSING", "CLOSED"],
             reference: None,
             bounds: [Value::Nil, Value::Nil, Value::Nil, Value::Nil],
             self_trade: 1,
@@ -89,11 +77,7 @@ impl Plan {
     }
 
     pub fn call() -> Plan {
-        Plan {
-            mechanism: 2,
-            phases: PHASES[..9].to_vec(),
-            ..Plan::cdca()
-        }
+        Plan { mechanism: 2, phases: PHASES[..9].to_vec(), ..Plan::cdca() }
     }
 }
 
@@ -101,59 +85,16 @@ impl World {
     /// Participants a to f (visitors, permitted for everything; e and f of group g), broker k with client ka, instrument
     /// i (EUR, tick 1, lot 1, k 100). The trader of participant x is tx.
     pub fn new() -> World {
-        let mut world = World {
-            market: Market::new(),
-            number: 0,
-            clock: 0,
-            proves: true,
-        };
+        let mut world = World { market: Market::new(), number: 0, clock: 0, proves: true };
         for participant in ["a", "b", "c", "d", "e", "f", "k"] {
-            let group = if matches!(participant, "e" | "f") {
-                Some("g")
-            } else {
-                None
-            };
-            let kinds = if participant == "k" {
-                list![2]
-            } else {
-                list![1]
-            };
+            let group = if matches!(participant, "e" | "f") { Some("g") } else { None };
+            let kinds = if participant == "k" { list![2] } else { list![1] };
             let permissions = list![list!["metal", 1, "export"], list!["metal", 2, "export"]];
-            world.reactor(list![
-                60,
-                participant,
-                true,
-                kinds.clone(),
-                group,
-                true,
-                permissions,
-                1
-            ]);
-            world.reactor(list![
-                62,
-                format!("t{participant}"),
-                participant,
-                true,
-                1,
-                true,
-                kinds,
-                group
-            ]);
+            world.reactor(list![60, participant, true, kinds.clone(), group, true, permissions, 1]);
+            world.reactor(list![62, format!("t{participant}"), participant, true, 1, true, kinds, group]);
         }
         world.reactor(list![61, "ka", "k", true, Value::Nil]);
-        world.reactor(list![
-            63,
-            "i",
-            "metal",
-            "export",
-            "EUR",
-            "1",
-            "1",
-            100,
-            true,
-            Value::Nil,
-            Value::Nil
-        ]);
+        world.reactor(list![63, "i", "metal", "export", "EUR", "1", "1", 100, true, Value::Nil, Value::Nil]);
         world
     }
 
@@ -166,16 +107,8 @@ impl World {
     }
 
     pub fn create(&mut self, session: &str, plan: &Plan) {
-        let listed = [
-            vec!["i".into(), plan.reference.into()],
-            plan.bounds.to_vec(),
-        ]
-        .concat();
-        let phases: Vec<Value> = plan
-            .phases
-            .iter()
-            .map(|name| list![phase(name), at(100_000 * phase(name))])
-            .collect();
+        let listed = [vec!["i".into(), plan.reference.into()], plan.bounds.to_vec()].concat();
+        let phases: Vec<Value> = plan.phases.iter().map(|name| list![phase(name), at(100_000 * phase(name))]).collect();
         let created = self.operator(list![
             40,
             session,
@@ -195,16 +128,8 @@ impl World {
     /// Goes on phase by phase; the events of the last change.
     pub fn go_to(&mut self, session: &str, plan: &Plan, to: &str) -> Vec<String> {
         let mut events = Vec::new();
-        let end = plan
-            .phases
-            .iter()
-            .position(|name| *name == to)
-            .expect("a phase of the plan");
-        let start = plan
-            .phases
-            .iter()
-            .position(|name| *name == self.phase_of(session))
-            .expect("a phase of the plan");
+        let end = plan.phases.iter().position(|name| *name == to).expect("a phase of the plan");
+        let start = plan.phases.iter().position(|name| *name == self.phase_of(session)).expect("a phase of the plan");
         for pair in plan.phases[start..=end].windows(2) {
             events = self.operator(list![41, session, phase(pair[0]), phase(pair[1])]);
         }
@@ -214,10 +139,7 @@ impl World {
     /// The phase of a session, out of the state.
     pub fn phase_of(&self, session: &str) -> &'static str {
         let state = Value::decode(&self.market.state());
-        let found = state.list()[7]
-            .list()
-            .iter()
-            .find(|entry| entry.list()[0].text() == session);
+        let found = state.list()[7].list().iter().find(|entry| entry.list()[0].text() == session);
         let number = found.expect("the session is there").list()[7].int();
         PHASES[usize::try_from(number).expect("a phase") - 1]
     }
@@ -230,32 +152,17 @@ impl World {
     pub fn give(&mut self, kind: u64, actor: &str, command: Value) -> Vec<String> {
         self.number += 1;
         let frame = self.frame(kind, actor, &command);
-        let before = if self.proves {
-            self.market.state()
-        } else {
-            Vec::new()
-        };
-        let events = self
-            .market
-            .apply(&frame)
-            .expect("a well-formed frame")
-            .to_vec();
+        let before = if self.proves { self.market.state() } else { Vec::new() };
+        let events = self.market.apply(&frame).expect("a well-formed frame").to_vec();
         if self.proves {
             self.market.check().expect("every invariant holds");
             let after = self.market.state();
             let mut copy = Market::load(&before).expect("a state loads");
-            assert_eq!(
-                copy.apply(&frame).expect("a well-formed frame"),
-                events,
-                "a loaded market decides alike"
-            );
+            assert_eq!(copy.apply(&frame).expect("a well-formed frame"), events, "a loaded market decides alike");
             assert_eq!(copy.state(), after, "a loaded market becomes alike");
             let lines = Value::decode(&events);
             if lines.list()[0].list()[0].int() == 1 {
-                assert!(
-                    before == after && lines.list().len() == 1,
-                    "a reject changes nothing"
-                );
+                assert!(before == after && lines.list().len() == 1, "a reject changes nothing");
             }
         }
         Value::decode(&events).list().iter().map(describe).collect()
@@ -280,9 +187,7 @@ impl World {
     }
 
     pub fn order_with_accounts(&mut self, by: &str, text: &str) -> Vec<String> {
-        let (participant, client) = by
-            .split_once('/')
-            .map_or((by, None), |(broker, client)| (broker, Some(client)));
+        let (participant, client) = by.split_once('/').map_or((by, None), |(broker, client)| (broker, Some(client)));
         let command = place(text, client);
         self.trader(&format!("t{participant}"), command)
     }
@@ -291,23 +196,13 @@ impl World {
     pub fn orders(&mut self, orders: &[(&str, &str)]) {
         for (by, text) in orders {
             let events = self.order(by, text);
-            assert!(
-                events[0].starts_with("order_accepted"),
-                "{text}: {events:?}"
-            );
+            assert!(events[0].starts_with("order_accepted"), "{text}: {events:?}");
         }
     }
 
     /// An amend such as "price 100 total 6 min 2 until 500" of an order by a participant's trader.
     pub fn amend(&mut self, by: &str, order: u64, text: &str) -> Vec<String> {
-        let mut command = vec![
-            47.into(),
-            order.into(),
-            Value::Nil,
-            Value::Nil,
-            Value::Nil,
-            Value::Nil,
-        ];
+        let mut command = vec![47.into(), order.into(), Value::Nil, Value::Nil, Value::Nil, Value::Nil];
         let mut words = text.split_whitespace();
         while let (Some(what), Some(value)) = (words.next(), words.next()) {
             let (field, value) = match what {
@@ -327,9 +222,7 @@ impl World {
     }
 
     pub fn credit(&mut self, by: &str, amount: u64) -> Vec<String> {
-        let (participant, client) = by
-            .split_once('/')
-            .map_or((by, None), |(broker, client)| (broker, Some(client)));
+        let (participant, client) = by.split_once('/').map_or((by, None), |(broker, client)| (broker, Some(client)));
         self.reactor(list![64, participant, client, "EUR", amount])
     }
 }
@@ -343,10 +236,7 @@ pub fn at(seconds: u64) -> Value {
 pub fn place(text: &str, client: Option<&str>) -> Value {
     let mut words = text.split_whitespace();
     let side = if words.next() == Some("buy") { 1 } else { 2 };
-    let (price, quantity) = words
-        .next()
-        .and_then(|word| word.split_once('x'))
-        .expect("price x quantity");
+    let (price, quantity) = words.next().and_then(|word| word.split_once('x')).expect("price x quantity");
     let (mut minimum, mut whole, mut time_in_force, mut until) = (Value::Nil, false, 1, Value::Nil);
     while let Some(word) = words.next() {
         match word {
@@ -361,26 +251,11 @@ pub fn place(text: &str, client: Option<&str>) -> Value {
             _ => panic!("{word} is no condition"),
         }
     }
-    list![
-        46,
-        "s",
-        "i",
-        side,
-        price,
-        quantity,
-        client,
-        minimum,
-        whole,
-        time_in_force,
-        until
-    ]
+    list![46, "s", "i", side, price, quantity, client, minimum, whole, time_in_force, until]
 }
 
 pub fn without_accounts(events: Vec<String>) -> Vec<String> {
-    events
-        .into_iter()
-        .filter(|line| !line.starts_with("account"))
-        .collect()
+    events.into_iter().filter(|line| !line.starts_with("account")).collect()
 }
 
 fn words(values: &[Value]) -> String {
@@ -411,16 +286,8 @@ pub fn describe(event: &Value) -> String {
         4 => format!("order_rested {} {}", number(1), number(2)),
         5 => {
             let reason = REASONS[usize::try_from(number(3)).expect("a reason") - 1];
-            let reasons = if all[4] == Value::Nil {
-                String::new()
-            } else {
-                format!(" {}", words(&all[4..]))
-            };
-            format!(
-                "order_cancelled {} {} {reason}{reasons}",
-                number(1),
-                number(2)
-            )
+            let reasons = if all[4] == Value::Nil { String::new() } else { format!(" {}", words(&all[4..])) };
+            format!("order_cancelled {} {} {reason}{reasons}", number(1), number(2))
         }
         6 => format!("order_parked {} {}", number(1), number(2)),
         7 => format!(
@@ -433,12 +300,7 @@ pub fn describe(event: &Value) -> String {
             number(9),
             number(10)
         ),
-        8 => format!(
-            "uncrossed {} volume {} surplus {}",
-            number(3),
-            number(4),
-            number(5)
-        ),
+        8 => format!("uncrossed {} volume {} surplus {}", number(3), number(4), number(5)),
         9 => "uncrossed_without_price".to_owned(),
         10 => format!("paradoxically_rejected {}", number(1)),
         11 => format!("account {}", words(&all[1..])),

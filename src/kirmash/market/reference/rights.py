@@ -19,8 +19,12 @@ NOT_ADMITTED: Final = Refusal(reason=Reason.NOT_ADMITTED)
 CLIENT_NOT_ADMITTED: Final = Refusal(reason=Reason.CLIENT_NOT_ADMITTED, field="client")
 CLIENT_NOT_ADMITTED_LATER: Final = Refusal(reason=Reason.CLIENT_NOT_ADMITTED)
 AUTHORITY_MISSING: Final = Refusal(reason=Reason.AUTHORITY_MISSING, field="by")
-PHASE_FORBIDS: Final = Refusal(reason=Reason.PHASE_FORBIDS)
 NOT_OWNER: Final = Refusal(reason=Reason.NOT_OWNER, field="order")
+
+
+def phase_forbids(session: Session) -> Refusal:
+    """The reason, with the phase that forbids it (EN-3)."""
+    return Refusal(reason=Reason.PHASE_FORBIDS, low=session.phase)
 
 
 def is_admitted(participant: Participant, session: Session, side: Side) -> bool:
@@ -47,7 +51,7 @@ def of_place_order(
     participant = state.participants[trader.participant]
     reasons = _of_person(participant, trader, session, side, client)
     if not phases.may_place(session, side):
-        reasons.append(PHASE_FORBIDS)
+        reasons.append(phase_forbids(session))
     reasons += _entries(session, line, participant)
     refuse(reasons)
 
@@ -61,7 +65,7 @@ def of_amend_order(state: State, trader: Trader, order: Order, changes: list[pha
     if not phases.may_amend(session, side, order.state is PARKED, changes) or (
         session.phase is SELLER_CORRECTION and _corrects_too_far(order, changes, total_nano)
     ):
-        reasons.append(PHASE_FORBIDS)
+        reasons.append(phase_forbids(session))
     reasons += _of_order(order, trader)
     refuse(reasons)
 
@@ -73,7 +77,7 @@ def of_cancel_order(trader: Trader | None, order: Order) -> None:
         if not trader.active:
             reasons.append(AUTHORITY_MISSING)
         if not phases.may_cancel(order.session, order.side):
-            reasons.append(PHASE_FORBIDS)
+            reasons.append(phase_forbids(order.session))
     refuse(reasons + _of_order(order, trader))
 
 
@@ -84,7 +88,7 @@ def of_mass_cancel(trader: Trader | None) -> None:
 
 def of_running_session(session: Session) -> None:
     """set_band and expire_orders are possible in every phase but CLOSED and CANCELLED (PS-1.2)."""
-    refuse([PHASE_FORBIDS] if session.phase in phases.FINAL else [])
+    refuse([phase_forbids(session)] if session.phase in phases.FINAL else [])
 
 
 def _of_person(
