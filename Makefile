@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What the checkers read: the parts that are there.
-SOURCES := $(wildcard src tests benchmarks examples docs/conf.py)
+SOURCES := $(wildcard src tests benchmarks examples tools docs/conf.py)
 # cargo, when it is there and at least as new as the manifest asks.
 RUST_NEEDED := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 RUST := $(shell v=$$(cargo --version 2>/dev/null | cut -d' ' -f2); \
@@ -40,12 +40,13 @@ else
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-check: setup-dev  ## linters, types, import layers, tidiness
+check: setup-dev  ## linters, types, import layers, tidiness, docs
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 0 tests/test_tidy.py
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning -b html docs build/docs
 ifneq ($(RUST),)
 	@if cargo fmt --version >/dev/null 2>&1; then echo cargo fmt --check; cargo fmt --all --check; \
 	else echo "check: no rustfmt here: format of the Rust sources not checked"; fi

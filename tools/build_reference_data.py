@@ -86,7 +86,8 @@ def countries() -> list[tuple[str, ...]]:
     """All countries of ISO 3166-1 with their names in English and Russian."""
     from babel import Locale
 
-    english, russian = Locale.parse("en").territories, Locale.parse("ru").territories
+    english: dict[str, str] = dict(Locale.parse("en").territories)
+    russian: dict[str, str] = dict(Locale.parse("ru").territories)
     codes = sorted(c for c in english if re.fullmatch("[A-Z]{2}", c) and c not in NOT_IN_ISO_3166)
     if len(codes) != 249:
         raise SystemExit(f"countries: ISO 3166-1 has 249 codes, Babel gave {len(codes)}")

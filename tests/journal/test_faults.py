@@ -154,7 +154,11 @@ def test_a_wal_cut_within_its_last_transaction_loses_that_and_nothing_else(tmp_p
 def test_a_full_disk_closes_the_doors_and_leaves_the_journal_readable(tmp_path: Path) -> None:
     folder = new_folder(tmp_path / "data")
     shown = subprocess.run(
-        [sys.executable, "-m", "tests.journal.full_disk", str(folder)], cwd=ROOT, capture_output=True, check=False
+        [sys.executable, "-m", "tests.journal.full_disk", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=120,
     )
     assert shown.returncode == 0, shown.stderr.decode()
     told = json.loads(shown.stdout)
@@ -176,12 +180,18 @@ def test_a_second_process_ends_with_exit_code_3(tmp_path: Path) -> None:
     folder = new_folder(tmp_path / "data")
     with start_load(folder) as first:
         assert first.stdout is not None
-        assert first.stdout.readline() == b"ready\n"
         drain = threading.Thread(target=first.stdout.read)
-        drain.start()
-        with start_load(folder, "--round", "1") as second:
-            _, errors = second.communicate(timeout=60)
-        first.kill()
+        try:
+            assert first.stdout.readline() == b"ready\n"
+            drain.start()
+            with start_load(folder, "--round", "1") as second:
+                try:
+                    _, errors = second.communicate(timeout=60)
+                finally:
+                    second.kill()
+        finally:
+            # Leaving the `with` waits for the process, and closing its pipe for whoever reads there.
+            first.kill()
         drain.join()
     assert second.returncode == 3
     assert f"process {first.pid}" in errors.decode()
@@ -236,13 +246,15 @@ def test_the_wal_stays_below_its_bound_with_a_reader_open(tmp_path: Path) -> Non
     thread = threading.Thread(target=read_all_the_time)
     thread.start()
     most = 0
-    with Folder(path) as folder, Writer(folder, stand_in) as writer:
-        for batch in range(250):
-            answers = [writer.submit(codec.OPERATOR, "test", f"c-{batch}-{at}", LARGE) for at in range(100)]
-            wait(answers)
-            most = max(most, Path(f"{file}-wal").stat().st_size)
-    done.set()
-    thread.join()
+    try:
+        with Folder(path) as folder, Writer(folder, stand_in) as writer:
+            for batch in range(250):
+                answers = [writer.submit(codec.OPERATOR, "test", f"c-{batch}-{at}", LARGE) for at in range(100)]
+                assert not wait(answers, 60).not_done
+                most = max(most, Path(f"{file}-wal").stat().st_size)
+    finally:
+        done.set()
+        thread.join()
     assert file.stat().st_size > 1.5 * WAL_MAX_BYTES, "too little was written to show anything"
     assert most < WAL_MAX_BYTES
     assert max(rows) > 1_000
@@ -265,6 +277,27 @@ def test_a_reader_that_keeps_a_transaction_is_noticed_and_the_wal_shrinks_when_i
     assert most > WAL_MAX_BYTES, "the reader was not in the way"
     journal.try_write()
     assert Path(f"{journal.file}-wal").stat().st_size <= WAL_KEPT_BYTES < WAL_MAX_BYTES
+    checkpointer.close()
+    journal.close()
+
+
+def test_a_checkpointer_that_is_closed_between_its_waits_ends(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the end looked for after a wake-up only, `close` would wait forever for a thread that missed it."""
+    checkpointer = Checkpointer(journal.file)
+    wake = threading.Event()
+    clear = wake.clear
+
+    def close_and_clear() -> None:
+        checkpointer._closing.set()
+        wake.set()
+        clear()
+
+    monkeypatch.setattr(wake, "clear", close_and_clear)
+    checkpointer._wake = wake
+    checkpointer._thread.join(5)
+    assert not checkpointer._thread.is_alive()
     checkpointer.close()
     journal.close()
 

@@ -34,31 +34,7 @@ from kirmash.sequencer.machine import Decided
 from kirmash.sequencer.writer import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, InternalFault, Writer
 from tests.journal.made import EXCHANGE, TRADER, replayed
 from tests.journal.stand_ins import FAULT_SESSION, TRAP_SESSION, accredit, band, first_event, register, stand_in
-
-PATIENCE_SECONDS = 30
-
-
-class Gate:
-    """A commit hook that tests hold, break and count."""
-
-    def __init__(self) -> None:
-        self.open = threading.Event()
-        self.open.set()
-        self.waiting = threading.Event()
-        self.broken: Moment | None = None
-        self.commits = 0
-
-    def __call__(self, moment: Moment) -> None:
-        if moment == "before commit":
-            self.waiting.set()
-            assert self.open.wait(PATIENCE_SECONDS)
-        if moment == self.broken:
-            raise OSError(28, "No space left on device")
-        self.commits += moment == "after commit"
-
-    def hold(self) -> None:
-        self.open.clear()
-        self.waiting.clear()
+from tests.sequencer.gate import PATIENCE_SECONDS, Gate, started
 
 
 @pytest.fixture
@@ -105,7 +81,7 @@ def test_a_command_is_numbered_answered_and_published(folder: Folder) -> None:
 
 def test_nothing_is_told_before_the_commit(folder: Folder) -> None:
     gate, published = Gate(), []  # type: tuple[Gate, list[Decided]]
-    with Writer(folder, stand_in, commit_hook=gate, publish=published.extend) as writer:
+    with Writer(folder, stand_in, commit_hook=gate, publish=published.extend) as writer, gate:
         gate.hold()
         answer = submit(writer, "c-1", register("company"))
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -119,7 +95,7 @@ def test_nothing_is_told_before_the_commit(folder: Folder) -> None:
 
 def test_commands_that_came_during_a_commit_share_the_next(folder: Folder) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate) as writer:
+    with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         gate.hold()
         first = submit(writer, "first", band())
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -146,7 +122,7 @@ def test_a_batch_is_bounded_in_bytes(folder: Folder) -> None:
         attributes=tuple((f"key-{at}", "v" * 200) for at in range(4_000)),
     )
     assert BATCH_BYTES_MAX // 5 < len(codec.encode(large)) < BATCH_BYTES_MAX // 4
-    with Writer(folder, stand_in, commit_hook=gate) as writer:
+    with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         gate.hold()
         answers = [submit(writer, "first", band())]
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -174,7 +150,7 @@ def test_a_repeated_command_gets_the_stored_answer_and_no_number(folder: Folder)
 
 def test_a_repetition_in_the_same_batch_waits_for_the_same_commit(folder: Folder) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate) as writer:
+    with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         gate.hold()
         answers = [submit(writer, "first", band())]
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -201,7 +177,7 @@ def test_an_id_reused_names_the_first_field_that_differs(
     folder: Folder, other: Command, field: str, same_batch: bool
 ) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate) as writer:
+    with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         if same_batch:
             gate.hold()
             submit(writer, "first", band())
@@ -237,7 +213,7 @@ def test_a_full_queue_is_busy_and_uses_up_nothing(
     gate = Gate()
     if full_of == "bytes":
         monkeypatch.setattr("kirmash.sequencer.writer.QUEUE_BYTES_MAX", 3 * len(codec.encode(band())))
-    with Writer(folder, stand_in, commit_hook=gate, queue_max=3 if full_of == "commands" else 1_000) as writer:
+    with Writer(folder, stand_in, commit_hook=gate, queue_max=3 if full_of == "commands" else 1_000) as writer, gate:
         gate.hold()
         answers = [submit(writer, "first", band())]
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -258,7 +234,7 @@ def test_a_full_queue_is_busy_and_uses_up_nothing(
 
 def test_a_future_given_up_in_time_is_not_decided(folder: Folder) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate) as writer:
+    with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         gate.hold()
         first = submit(writer, "first", band())
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -313,7 +289,7 @@ def test_numbers_and_answers_keep_the_order_of_many_threads(folder: Folder) -> N
 @pytest.mark.parametrize("moment", ["before commit", "after commit"])
 def test_a_failed_commit_leaves_the_outcome_open_and_a_retry_settles_it(folder: Folder, moment: Moment) -> None:
     gate, published = Gate(), []  # type: tuple[Gate, list[Decided]]
-    with Writer(folder, stand_in, commit_hook=gate, publish=published.extend, retry_seconds=0.01) as writer:
+    with Writer(folder, stand_in, commit_hook=gate, publish=published.extend, retry_seconds=0.01) as writer, gate:
         told(submit(writer, "c-1", register("one")))
         gate.broken = moment
         lost = submit(writer, "c-2", register("two"))
@@ -321,11 +297,11 @@ def test_a_failed_commit_leaves_the_outcome_open_and_a_retry_settles_it(folder: 
         assert isinstance(error, OutcomeUnknown)
         assert str(error) == "unavailable: outcome unknown, retry with the same id"
         if moment == "before commit":
-            # The trial write meets the same disk: closed, and it says why.
-            assert not writer.doors.open
+            # The trial write meets the same disk: closed, and it says why. Not before the refusal: c-2 is told first.
             late = refusal(submit(writer, "c-3", register("three")))
             assert isinstance(late, Unavailable)
             assert "No space left" in str(late)
+            assert not writer.doors.open
             assert [record.client_id for record in records(folder)] == ["c-1"]
         gate.broken = None
         answer = until_open(writer, "c-2", register("two"))
@@ -354,7 +330,7 @@ def until_open(writer: Writer, client_id: str, command: Command) -> Answer:
 def test_the_deciders_forget_what_was_not_committed(folder: Folder) -> None:
     """A machine that went on after a failed commit would know a company that the journal does not."""
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate, retry_seconds=0.01) as writer:
+    with Writer(folder, stand_in, commit_hook=gate, retry_seconds=0.01) as writer, gate:
         gate.broken = "before commit"
         refusal(submit(writer, "c-1", register("company")))
         gate.broken = None
@@ -365,7 +341,7 @@ def test_the_deciders_forget_what_was_not_committed(folder: Folder) -> None:
 
 def test_what_waits_when_the_storage_fails_is_told_that_it_was_not_numbered(folder: Folder) -> None:
     gate = Gate()
-    with Writer(folder, stand_in, commit_hook=gate, retry_seconds=0.01) as writer:
+    with Writer(folder, stand_in, commit_hook=gate, retry_seconds=0.01) as writer, gate:
         gate.hold()
         first = submit(writer, "first", band())
         assert gate.waiting.wait(PATIENCE_SECONDS)
@@ -381,12 +357,11 @@ def test_what_waits_when_the_storage_fails_is_told_that_it_was_not_numbered(fold
 
 def test_a_stop_while_the_storage_fails_ends_with_its_error(folder: Folder) -> None:
     gate = Gate()
-    writer = Writer(folder, stand_in, commit_hook=gate, retry_seconds=PATIENCE_SECONDS)
-    writer.start()
-    gate.broken = "before commit"
-    refusal(submit(writer, "c-1", band()))
-    with pytest.raises(StorageFailed, match="No space left") as ended:
-        writer.stop()
+    with started(Writer(folder, stand_in, commit_hook=gate, retry_seconds=PATIENCE_SECONDS)) as writer:
+        gate.broken = "before commit"
+        refusal(submit(writer, "c-1", band()))
+        with pytest.raises(StorageFailed, match="No space left") as ended:
+            writer.stop()
     assert ended.value.exit_code == 4
 
 
@@ -396,21 +371,20 @@ def test_a_stop_while_the_storage_fails_ends_with_its_error(folder: Folder) -> N
 @pytest.mark.parametrize("session", [FAULT_SESSION, TRAP_SESSION])
 def test_a_fault_commits_nothing_of_its_batch_and_ends_the_writer(folder: Folder, session: str) -> None:
     gate = Gate()
-    writer = Writer(folder, stand_in, commit_hook=gate, clock=lambda: (77, 0))
-    writer.start()
-    told(submit(writer, "c-0", register("company")))
-    gate.hold()
-    answers = [submit(writer, "c-1", band())]
-    assert gate.waiting.wait(PATIENCE_SECONDS)
-    answers += [submit(writer, "c-2", accredit("company")), submit(writer, "c-3", band(session), TRADER)]
-    answers += [submit(writer, "c-4", band())]
-    gate.open.set()
-    assert told(answers[0]).number == 2
-    assert [type(refusal(answer)) for answer in answers[1:]] == [OutcomeUnknown] * 3
-    with pytest.raises(InternalFault, match=r"told to .*fault-5\.bin") as ended:
-        writer.wait()
-    assert ended.value.exit_code == 5
-    assert isinstance(refusal(submit(writer, "c-5", band())), Unavailable)
+    with started(Writer(folder, stand_in, commit_hook=gate, clock=lambda: (77, 0))) as writer, gate:
+        told(submit(writer, "c-0", register("company")))
+        gate.hold()
+        answers = [submit(writer, "c-1", band())]
+        assert gate.waiting.wait(PATIENCE_SECONDS)
+        answers += [submit(writer, "c-2", accredit("company")), submit(writer, "c-3", band(session), TRADER)]
+        answers += [submit(writer, "c-4", band())]
+        gate.open.set()
+        assert told(answers[0]).number == 2
+        assert [type(refusal(answer)) for answer in answers[1:]] == [OutcomeUnknown] * 3
+        with pytest.raises(InternalFault, match=r"told to .*fault-5\.bin") as ended:
+            writer.wait()
+        assert ended.value.exit_code == 5
+        assert isinstance(refusal(submit(writer, "c-5", band())), Unavailable)
     assert [record.client_id for record in records(folder)] == ["c-0", "c-1"]
     fault = faults.read(folder.path / "fault-5.bin")
     assert fault.key == (ActorKind.TRADER, TRADER.id, "c-3")
@@ -421,14 +395,13 @@ def test_a_fault_commits_nothing_of_its_batch_and_ends_the_writer(folder: Folder
 
 
 def fault_once(folder: Folder, client_id: str) -> Any:
-    writer = Writer(folder, stand_in)
-    writer.start()
-    error = refusal(submit(writer, client_id, band(FAULT_SESSION), TRADER))
-    if isinstance(error, RefusedFault):
-        writer.stop()
-    else:
-        with pytest.raises(InternalFault):
-            writer.wait()
+    with started(Writer(folder, stand_in)) as writer:
+        error = refusal(submit(writer, client_id, band(FAULT_SESSION), TRADER))
+        if isinstance(error, RefusedFault):
+            writer.stop()
+        else:
+            with pytest.raises(InternalFault):
+                writer.wait()
     return error
 
 
@@ -456,24 +429,23 @@ def test_files_that_are_no_faults_refuse_nobody(folder: Folder) -> None:
 
 def test_a_stop_answers_what_waits_and_gives_the_head(folder: Folder) -> None:
     gate = Gate()
-    writer = Writer(folder, stand_in, commit_hook=gate)
-    writer.start()
-    gate.hold()
-    answers = [submit(writer, f"c-{at}", band()) for at in range(5)]
-    assert gate.waiting.wait(PATIENCE_SECONDS)
-    stopper = threading.Thread(target=writer.stop)
-    stopper.start()
-    late = submit(writer, "late", band())
-    gate.open.set()
-    assert [told(answer).number for answer in answers] == [1, 2, 3, 4, 5]
-    stopper.join(PATIENCE_SECONDS)
-    assert late.done()
-    assert not Path(f"{folder.journal}-wal").exists()
-    head = writer.stop()
-    assert head is not None
-    with Reader(folder.journal) as reader:
-        assert head == reader.head()
-    assert isinstance(refusal(submit(writer, "later", band())), Unavailable)
+    with started(Writer(folder, stand_in, commit_hook=gate)) as writer, gate:
+        gate.hold()
+        answers = [submit(writer, f"c-{at}", band()) for at in range(5)]
+        assert gate.waiting.wait(PATIENCE_SECONDS)
+        stopper = threading.Thread(target=writer.stop)
+        stopper.start()
+        late = submit(writer, "late", band())
+        gate.open.set()
+        assert [told(answer).number for answer in answers] == [1, 2, 3, 4, 5]
+        stopper.join(PATIENCE_SECONDS)
+        assert late.done()
+        assert not Path(f"{folder.journal}-wal").exists()
+        head = writer.stop()
+        assert head is not None
+        with Reader(folder.journal) as reader:
+            assert head == reader.head()
+        assert isinstance(refusal(submit(writer, "later", band())), Unavailable)
 
 
 def test_snapshots_are_taken_between_batches_and_start_the_next_run(folder: Folder) -> None:
@@ -485,11 +457,11 @@ def test_snapshots_are_taken_between_batches_and_start_the_next_run(folder: Fold
     taken = sorted(int(file.stem) for file in folder.snapshots.iterdir())
     assert taken[-1] == 45
     assert len(taken) == 3
-    writer = Writer(folder, stand_in)
-    started = writer.start()
-    assert (started.replayed, started.machine.number) == (0, 45)
-    assert "0000000000000045.snapshot" in started.said
-    told(submit(writer, "more", register("more")))
-    writer.stop()
+    with Writer(folder, stand_in) as writer:
+        found = writer.recovered
+        assert found is not None
+        assert (found.replayed, found.machine.number) == (0, 45)
+        assert "0000000000000045.snapshot" in found.said
+        told(submit(writer, "more", register("more")))
     verify(folder.path, replayed)
     assert (folder.path / JOURNAL_FILE).exists()

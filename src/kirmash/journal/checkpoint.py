@@ -26,7 +26,8 @@ _BLOCKED_MAX_SECONDS: Final = 1.0  # seconds
 
 
 class Checkpointer:
-    """A thread that empties the WAL. `noted` tells it what was written; `close` ends it after a last try."""
+    """A thread that empties the WAL. `noted` tells it what was written; `close` ends it; what is left then is the
+    work of the connection that closes last."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -61,7 +62,7 @@ class Checkpointer:
         while True:
             told = self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
-            # Asked before all else: a wake-up that came after the wait ran out has just been cleared, and no other comes.
+            # Asked whatever woke us: what `close` rang after the wait ran out was just cleared, and it rings only once.
             if self._closing.is_set():
                 return
             if not told and not (self._written and self._wal_bytes() > 2 * START_BYTES):

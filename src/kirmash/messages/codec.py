@@ -76,9 +76,8 @@ def decode_events(data: bytes | msgspec.Raw) -> tuple[events.Event, ...]:
     return _events_decoder.decode(data)
 
 
-def decode_record(data: bytes) -> Record:
-    """A journal record; its command and events stay bytes until asked for."""
-    return _record_decoder.decode(data)
+decode_record: Final = _record_decoder.decode
+"""A journal record; its command and events stay bytes until asked for."""
 
 
 def decode_frame(data: bytes) -> Frame:

@@ -21,7 +21,7 @@ from kirmash.messages.units import Time
 from kirmash.office import accreditation, authority, contracts, listing, money
 from kirmash.office.encoding import StateError, decode_state, encode_state
 from kirmash.office.registers import Registers
-from kirmash.office.rules import Rule, in_order, refused
+from kirmash.office.rules import Rule, in_order, nothing, refused
 
 __all__ = ["RULES", "Office", "StateError"]
 
@@ -58,8 +58,10 @@ class Office:
     def _reasons(self, rule: Rule[Any], actor: Actor, command: Command) -> tuple[Refusal, ...]:
         """The reasons of the first stage that finds any (PS-3.1, PS-3.2)."""
         found = in_order(chain(self._actor_reasons(actor, command), rule.existence(self.registers, command)))
-        found = found or in_order(rule.rights(self.registers, command))
-        return found or in_order(rule.terms(self.registers, command))
+        for stage in (rule.rights, rule.terms):
+            if not found and stage is not nothing:
+                found = in_order(stage(self.registers, command))
+        return found
 
     def _actor_reasons(self, actor: Actor, command: Command) -> Iterator[Refusal]:
         # Whoever was ever appointed is an actor, active or not; an unknown one is not told what he may do (EN-6.5).

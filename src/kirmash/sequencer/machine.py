@@ -170,16 +170,9 @@ class Machine:
         depths: list[int] = []
         frames: list[bytes] = []
         for record in records:
-            # Most records come from outside with nothing owed; `_expect` knows the rest, and what to say of a bad one.
-            usual = (
-                not owed
-                and record.cause is None
-                and record.number == number + 1
-                and record.time >= time
-                and memoryview(record.command)[1] in _MARKET_DOOR_TAGS
-                and record.actor_kind is not ActorKind.REACTOR
-                and record.version == RECORD_VERSION
-            )
+            # Most records come from outside with nothing owed. `_expect` knows the rest, and what to say of a bad one;
+            # whether a record that its chain vouches for should ever have been written is for `replay` to ask.
+            usual = record.cause is None and not owed and record.number == number + 1 and record.time >= time
             depths.append(0 if usual else self._expect(record, number, time))
             number, time = record.number, record.time
             frames.append(codec.encode(Frame(number, time, record.actor_kind, record.actor, record.command)))
@@ -288,7 +281,6 @@ _OTHERWISE: Final = "the command gives other events than those recorded"
 _COMMANDS: Final = (*OFFICE_COMMANDS, *MARKET_COMMANDS)
 _DECIDERS: Final = {kind.__struct_config__.tag: decider_of(kind) for kind in _COMMANDS}
 _FOLLOW_UP_TAGS: Final = frozenset(kind.__struct_config__.tag for kind in FOLLOW_UPS)
-_MARKET_DOOR_TAGS: Final = frozenset(kind.__struct_config__.tag for kind in MARKET_COMMANDS if kind not in FOLLOW_UPS)
 _SHORT_ARRAY_MAX: Final = 0x9F
 
 
