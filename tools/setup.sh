@@ -55,10 +55,11 @@ install_uv() {
 
 install() {
     if [ -x .venv/bin/uv ]; then
-        UV_LINK_MODE=${UV_LINK_MODE:-copy} .venv/bin/uv pip install --quiet --python .venv/bin/python "$@"
-    else
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+        # What uv cannot do (a company's certificates that only pip was told of, say), pip is asked to do.
+        if UV_LINK_MODE=${UV_LINK_MODE:-copy} .venv/bin/uv pip install --quiet --python .venv/bin/python "$@"; then return; fi
+        say "uv failed (see above); trying pip"
     fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
 
 digest_of_lock() { digest "$1" pyproject.toml .venv/pyvenv.cfg tools/setup.sh; }
