@@ -13,7 +13,7 @@ from tests.fuzz.play import EMPTY_MIX, Difference, Mix, Player, Step, minimised,
 from tests.fuzz.stream import HostileStream
 
 FAILURES = sorted((Path(__file__).parent / "failures").glob("*.jsonl"))
-SLICE = range(20, 30)
+SLICE = range(20, 40)
 LENGTH = 1_200
 
 
