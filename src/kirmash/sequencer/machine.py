@@ -7,8 +7,6 @@ Pure: no clock, file or thread; durability and answers are the writer's.
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -145,45 +143,38 @@ class Machine:
     def replay_whole(self, rows: Sequence[bytes], chain: bytes) -> None:
         """Apply many records again, the quick way of recovery: `rows` are known to lead to this chain hash.
 
-        The same checks as in `replay`, but a record's own bytes are not made anew (the chain vouches for them), and
-        market commands in a row are decided in one batch. Market events ask only the office for follow-ups, so that
-        what the market is owed is known before the batch.
+        As `replay`, but a record's own bytes are not made anew, and whether one that its chain vouches for should ever
+        have been written is not asked. All market commands are decided in one batch: each decider is a fold over its
+        own commands, and what they owe each other stands in the journal.
         """
         records = [codec.decode_record(data) for data in rows]
-        for decider, run in groupby(records, key=attrgetter("decider")):
-            if decider is Decider.MARKET:
-                self._replay_market(list(run))
-                continue
-            for record in run:
-                depth = self._expect(record, self.number, self.time)
+        frames = [
+            codec.encode(Frame(r.number, r.time, r.actor_kind, r.actor, r.command))
+            for r in records
+            if r.decider is Decider.MARKET
+        ]
+        decided = iter(self.market.apply_batch(frames))
+        for record in records:
+            # Most records come from outside with nothing owed; `_expect` knows the rest, and what to say of a bad one.
+            owed = self._pending[record.decider]
+            usual = record.cause is None and not owed and record.number == self.number + 1 and record.time >= self.time
+            depth = 0 if usual else self._expect(record, self.number, self.time)
+            self.number, self.time = record.number, record.time
+            if record.decider is Decider.MARKET:
+                events = next(decided)
+                # Follow-ups have follow-ups where outside commands have none (hold_withdrawal).
+                if _DEAL_MADE in events or record.cause is not None:
+                    self._owe(
+                        record.number, depth + 1, react_to_market(record.number, record.command, events, self.office)
+                    )
+            else:
                 command = codec.decode_command(record.command)
                 made = self.office.apply(record.number, record.time, Actor(record.actor_kind, record.actor), command)
-                if record.events != msgspec.Raw(codec.encode(made)):
-                    raise MachineFault(f"record {record.number}: {_OTHERWISE}")
+                events = codec.encode(made)
                 self._owe(record.number, depth + 1, react(record.number, command, made, self.office))
-                self.number, self.time = record.number, record.time
-        self.chain = chain
-
-    def _replay_market(self, records: list[Record]) -> None:
-        number, time = self.number, self.time
-        owed = self._pending[Decider.MARKET]
-        depths: list[int] = []
-        frames: list[bytes] = []
-        for record in records:
-            # Most records come from outside with nothing owed. `_expect` knows the rest, and what to say of a bad one;
-            # whether a record that its chain vouches for should ever have been written is for `replay` to ask.
-            usual = record.cause is None and not owed and record.number == number + 1 and record.time >= time
-            depths.append(0 if usual else self._expect(record, number, time))
-            number, time = record.number, record.time
-            frames.append(codec.encode(Frame(number, time, record.actor_kind, record.actor, record.command)))
-        still_owed = len(owed)
-        for record, depth, events in zip(records, depths, self.market.apply_batch(frames), strict=True):
             if record.events != msgspec.Raw(events):
                 raise MachineFault(f"record {record.number}: {_OTHERWISE}")
-            if _DEAL_MADE in events or record.cause is not None:
-                self._owe(record.number, depth + 1, react_to_market(record.number, record.command, events, self.office))
-        assert len(owed) == still_owed, "market events ask only the office for follow-ups"
-        self.number, self.time = number, time
+        self.chain = chain
 
     def _expect(self, record: Record, number: int, time: Time) -> int:
         """Whether a record may follow this number and time; gives its depth in a chain of follow-ups."""
