@@ -257,14 +257,16 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _forget_arguments(parser: argparse.ArgumentParser) -> None:
-    _journal_argument(parser)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="data folder; nobody else may be writing to it")
     parser.add_argument("person", metavar="PERSON", help="the id of the person's profile, person-…")
 
 
 def _forget(arguments: argparse.Namespace) -> int:
+    from kirmash.journal.folder import Folder
     from kirmash.journal.profiles import Profiles
 
-    Profiles(arguments.journal).forget(arguments.person)
+    with Folder(arguments.folder) as folder:
+        Profiles(folder.path).forget(arguments.person)
     print(f"{arguments.person}: the key is destroyed; backups made earlier still hold it")
     return DONE
 

@@ -36,13 +36,17 @@ SESSION_PHASES: Final = tuple(phase for phase in Phase if phase not in (Phase.HA
 PAUSE_MOST_SECONDS: Final = 0.6
 LEVELS_SHOWN: Final = 3
 FEED_LINES: Final = 9
+COMPACT_FEED_LINES: Final = 4
+FULL_HEIGHT: Final = 38
+"""Lines of a terminal on which the whole room fits; on a smaller one it is shown shorter."""
 
 
 class Room:
     """The live picture of a session: phase clock, book by instrument, last events, totals."""
 
-    def __init__(self, title: str, market: str) -> None:
+    def __init__(self, title: str, market: str, height: int = FULL_HEIGHT) -> None:
         self.board = Board()
+        self._compact = height < FULL_HEIGHT
         self._presenter = Presenter()
         self._title = title
         self._market = market
@@ -66,8 +70,9 @@ class Room:
         books.add_column("would uncross", justify="right", header_style="bold")
         books.add_column("sold", justify="right", header_style="bold")
         for instrument, line in board.lines.items():
-            books.add_row(*_row(instrument, line))
-        feed = Panel(Group(*self._feed[-FEED_LINES:]), title="last events", height=FEED_LINES + 2)
+            books.add_row(*_row(instrument, line, self._compact))
+        lines = COMPACT_FEED_LINES if self._compact else FEED_LINES
+        feed = Panel(Group(*self._feed[-lines:]), title="last events", height=lines + 2)
         return Panel(
             Group(self._clock(), Text(), books, Text(), feed, _totals(board)),
             title=f"{self._title} · {self._market} market",
@@ -87,16 +92,16 @@ class Room:
             self._feed = [*self._feed[-40:], Text(text, no_wrap=True, overflow="ellipsis")]
 
 
-def _row(instrument: str, line: Line) -> tuple[Text, Text, Text, str, str]:
+def _row(instrument: str, line: Line, compact: bool) -> tuple[Text, Text, Text, str, str]:
     def level(price: int, quantity: int) -> str:
         return f"{multiple_text(quantity, line.listing.lot)} × {multiple_text(price, line.listing.tick)}"
 
     buys, sells = (
-        Text("\n".join(level(*entry) for entry in line.book(side)[:LEVELS_SHOWN]) or "–", style)
+        Text("\n".join(level(*entry) for entry in line.book(side)[: 1 if compact else LEVELS_SHOWN]) or "–", style)
         for side, style in ((Side.BUY, "green"), (Side.SELL, "yellow"))
     )
     would = line.indicative()
-    name = Text.assemble((instrument, "bold"), f"\n{line.name}\n{line.listing.currency}")
+    name = Text.assemble((instrument, "bold"), "" if compact else f"\n{line.name}\n{line.listing.currency}")
     sold = level(line.price, line.volume) if line.price is not None else "–"
     return name, buys, sells, level(would.price, would.volume) if would and would.volume else "–", sold
 
@@ -153,7 +158,7 @@ def play(
     # A new phase gets the time of eight orders, so that it is seen.
     weights = [8 if isinstance(line.command, ChangePhase) else int(isinstance(line.command, _SHOWN)) for line in lines]
     pause = min(PAUSE_MOST_SECONDS, seconds / max(1, sum(weights)))
-    with Live(room.picture(), console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(room.picture(), console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for line, weight in zip(lines, weights, strict=True):
             room.take(apply(line))
             if weight:
@@ -195,7 +200,8 @@ def run_demo(data: Path | None, market: str | None, seed: int | None, seconds: i
     folder = data or _new_folder()
     scenario = scenario_bytes(SCENARIO) if seed is None else _invented(seed)
     lines = read_scenario(io.BytesIO(scenario), f"{SCENARIO}.jsonl")
-    room = Room("Lumber to China, December 2022", chosen)
+    height = console.height if console.is_terminal else FULL_HEIGHT
+    room = Room("Lumber to China, December 2022", chosen, height)
     exchange = DemoExchange(folder, chosen)
     try:
         play(console, room, lines, exchange.apply, seconds)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kirmash.journal.folder import Folder
+from kirmash.journal.profiles import Profiles
+
 ROOT = Path(__file__).parents[2]
 TOUR = ROOT / "docs" / "tutorial" / "first-session.jsonl"
 START = "import sys; from kirmash.cli import main; sys.exit(main())"
@@ -177,6 +180,18 @@ def test_backup_and_forget(tmp_path: Path) -> None:
     assert kirmash("forget", data, person).returncode == 2
     assert list((data / "keys").iterdir()) == []
     assert kirmash("verify", data).returncode == 0
+
+
+def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path) -> None:
+    """Exit code 3, naming the process; nothing is forgotten (PS-0.5)."""
+    data = tmp_path / "data"
+    with Folder.create(data):
+        person = Profiles(data).new_person()
+        done = kirmash("forget", data, person)
+        assert done.returncode == 3
+        assert f"process {os.getpid()}" in done.stderr.decode()
+        assert Profiles(data).knows(person)
+    assert kirmash("forget", data, person).returncode == 0
 
 
 def test_the_demo_shows_the_sum_of_its_deals(tmp_path: Path) -> None:

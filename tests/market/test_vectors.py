@@ -58,8 +58,8 @@ PROVED_ELSEWHERE = {
     "PS-8.5": "state hash: comparison of both markets",
     "PS-8.6": "purity of the deciders: import contracts and tests of the doors",
     "PS-8.7": "time of a record: tests of the journal",
-    "PS-11.2": "the timetable belongs to the sequencer; `run` has none (PS-0.3)",
-    "PS-11.5": "downtime at start: tests of the journal",
+    "PS-11.2": "the timetable comes with the server process; `run` has none (PS-0.3), and nothing else runs one yet",
+    "PS-11.5": "the rule of downtime comes with the timetable; not built yet",
 }
 """Numbered rules that a scenario file cannot show, and where they are proved."""
 

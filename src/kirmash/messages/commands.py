@@ -430,22 +430,6 @@ FOLLOW_UPS: Final[frozenset[type[Struct]]] = frozenset(
 )
 """Given by reactors only; refused from every door (DESIGN: one door each)."""
 
-TRADER_COMMANDS: Final[frozenset[type[Struct]]] = frozenset({PlaceOrder, AmendOrder, CancelOrder, MassCancel})
-OPERATOR_MARKET_COMMANDS: Final[frozenset[type[Struct]]] = frozenset(
-    {
-        CreateSession,
-        ChangePhase,
-        HaltSession,
-        CancelSession,
-        ResumeSession,
-        SetBand,
-        CancelOrder,
-        MassCancel,
-        ExpireOrders,
-    }
-)
-
-
 _DECIDERS: Final = {
     **dict.fromkeys(OFFICE_COMMANDS, Decider.OFFICE),
     **dict.fromkeys(MARKET_COMMANDS, Decider.MARKET),

@@ -1,7 +1,7 @@
 """Every limit of the market in one place (market-rules PS-9).
 
 A limit that is not here does not exist. The native market keeps the same numbers in `crates/market/src/limits.rs`;
-golden tests compare the two.
+vectors at and beyond each hold both to them.
 """
 
 from typing import Final

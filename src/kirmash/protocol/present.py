@@ -72,10 +72,6 @@ class Presenter:
         """The tick, lot and currency of an instrument."""
         return self._listings.get(instrument, _UNLISTED)
 
-    def instrument_of(self, order: int) -> str | None:
-        """The instrument of an order that was accepted."""
-        return self._instrument_of_order.get(order)
-
     def _observe(self, event: events.Event) -> None:
         if isinstance(event, events.InstrumentListed):
             self._listings[event.instrument] = Listing(event.tick, event.lot, event.currency)
