@@ -1,9 +1,9 @@
-"""`make bench`: python -m benchmarks [market|journal|recovery …] [--messages N]."""
+"""`make bench`: python -m benchmarks [market|journal|recovery|projections …] [--messages N]."""
 
 import argparse
 import importlib
 
-QUESTIONS = ("market", "journal", "recovery")
+QUESTIONS = ("market", "journal", "recovery", "projections")
 
 
 def main() -> None:

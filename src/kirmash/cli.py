@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one word and give its exit code. Installed as `kirmash`.
 
     The boundary of the process: an error that carries an `exit_code` is an answer to the user, any other is a fault of
-    ours and ends with 5 (PS-9).
+    ours and ends with 5 (PS-9), a trap of the native market too, which is no Exception.
     """
     arguments = _parser().parse_args(argv)
     word: _Word = arguments.word
@@ -54,17 +54,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kirmash: stopped", file=sys.stderr)
         return INTERRUPTED
+    except SystemExit:
+        raise
     except BrokenPipeError:
         # The reader went away (`kirmash run … | head`): nothing is left to say to it, and the interpreter must not try.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception as error:  # noqa: BLE001 (the boundary: every error becomes an exit code here)
+    except BaseException as error:  # noqa: BLE001 (the boundary: every error becomes an exit code here)
         return _end(error)
 
 
-def _end(error: Exception) -> int:
+def _end(error: BaseException) -> int:
     code: int | None = getattr(error, "exit_code", None)
     if code is not None:
+        if code == INTERNAL_FAULT and error.__cause__ is not None:
+            _show_where(error.__cause__)
         # An error that names FILE:LINE stands alone, as compilers print it, so that editors can jump there (PS-0.2).
         prefix = "" if hasattr(error, "line") else "kirmash: "
         print(_printable(f"{prefix}{error}"), file=sys.stderr)
@@ -72,11 +76,16 @@ def _end(error: Exception) -> int:
     if isinstance(error, OSError):
         print(_printable(f"kirmash: {error.filename or 'output'}: {error.strerror}"), file=sys.stderr)
         return STORAGE_FAILED
+    _show_where(error)
+    print("kirmash: internal fault; please report the lines above", file=sys.stderr)
+    return INTERNAL_FAULT
+
+
+def _show_where(error: BaseException) -> None:
+    """The lines of the program at which a fault of ours came up, for who mends it."""
     import traceback
 
     traceback.print_exception(error)
-    print("kirmash: internal fault; please report the lines above", file=sys.stderr)
-    return INTERNAL_FAULT
 
 
 def _printable(text: str) -> str:
@@ -119,17 +128,25 @@ def _journal_argument(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Progress of long work on standard error, if somebody watches it there."""
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Progress of long work on standard error, if somebody watches it there. It begins with the first news."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = Progress(console=Console(stderr=True), transient=True)
+    task = progress.add_task(what, total=None)
+
+    def show(done: int, total: int | None) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        progress.stop()
 
 
 # run -------------------------------------------------------------------------------------------------------------
@@ -153,7 +170,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 source = stack.enter_context(Path(name).open("rb"))
             except OSError as error:
                 raise CliError(WRONG_INPUT, f"{name}: {error.strerror}") from None
-        run_scenario(source, name, sys.stdout.buffer, arguments.journal, _market(arguments))
+        # On one terminal the events themselves are the progress, and a bar between them would be in the way.
+        watched = _progress("running") if not sys.stdout.isatty() else contextlib.nullcontext()
+        progress = stack.enter_context(watched)
+        run_scenario(source, name, sys.stdout.buffer, arguments.journal, _market(arguments), progress)
     return DONE
 
 
@@ -197,6 +217,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     print(
         f"records     {found.head.number}, batches {found.head.batches}, snapshots {found.snapshots}: all as recorded"
     )
+    if (profiles := found.profiles) is not None:
+        print(
+            f"profiles    {profiles.recorded} recorded: {profiles.present} files as recorded, "
+            f"{profiles.missing} missing; {profiles.forgotten} forgotten"
+        )
     if found.state_hash is not None:
         print(f"state hash  {found.state_hash.hex()}")
     print(f"chain hash  {found.head.chain.hex()}")

@@ -146,7 +146,7 @@ def play(
     console: Console,
     room: Room,
     lines: Sequence[ScenarioLine],
-    apply: Callable[[ScenarioLine], list[Decided]],
+    apply: Callable[[ScenarioLine], Sequence[Decided]],
     seconds: float,
 ) -> None:
     """Apply the lines and show the session, in about `seconds` on a terminal. A pipe gets no pauses."""
@@ -202,13 +202,14 @@ def run_demo(data: Path | None, market: str | None, seed: int | None, seconds: i
     lines = read_scenario(io.BytesIO(scenario), f"{SCENARIO}.jsonl")
     height = console.height if console.is_terminal else FULL_HEIGHT
     room = Room("Lumber to China, December 2022", chosen, height)
-    exchange = DemoExchange(folder, chosen)
     try:
-        play(console, room, lines, exchange.apply, seconds)
-        person = _a_profile(exchange)
-        head = exchange.head
-    finally:
-        exchange.close()
+        with DemoExchange(folder, chosen) as exchange:
+            play(console, room, lines, exchange.apply, seconds)
+            person = _a_profile(exchange)
+            head = exchange.stop()
+    except KeyboardInterrupt:
+        console.print(f"\nStopped. The session so far lies in {folder}.", soft_wrap=True)
+        raise
     console.print(result(room.board))
     console.print(_what_else(room.board))
     verified = verify_journal(folder, chosen, head.hash, None)

@@ -9,6 +9,7 @@ from kirmash.journal.errors import JournalDamaged, JournalExists, JournalInUse, 
 from kirmash.market.choice import MarketMissing, MarketsDiffer
 from kirmash.sequencer.machine import MachineFault
 from kirmash.sequencer.writer import InternalFault
+from tests.journal.stand_ins import Trap
 
 
 @pytest.mark.parametrize(
@@ -25,11 +26,12 @@ from kirmash.sequencer.writer import InternalFault
         (MarketsDiffer("events differ"), 5),
         (AssertionError("money is not conserved"), 5),
         (ZeroDivisionError(), 5),
+        (Trap("attempt to add with overflow"), 5),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_an_error_ends_with_its_code(
-    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """The code, and a message on standard error that holds what the error says."""
 

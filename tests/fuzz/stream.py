@@ -123,6 +123,7 @@ class HostileStream:
             (self._admission, 22),
             (self._authority, 12),
             (self._list_things, 5),
+            (self._profile, 2),
             (self._junk, 12),
         )
 
@@ -422,6 +423,14 @@ class HostileStream:
         number = self._fresh()
         return OPERATOR, c.RegisterClient(
             broker=rng.choice(("p3", "p4", "nobody")), client=f"k{number}", name="k", country="RU", resident=False
+        )
+
+    def _profile(self) -> Given:
+        rng = self._rng
+        return OPERATOR, c.RecordProfile(
+            person=f"person-{rng.randrange(4):032x}",
+            profile=f"{rng.getrandbits(256):064x}",
+            trader=rng.choice((None, *world.TRADERS, "nobody")),
         )
 
     def _junk(self) -> Given:

@@ -1,14 +1,18 @@
 """A slice of `make fuzz`, and proof that its parts would find what they look for."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from kirmash.market.choice import MarketsDiffer
+from kirmash.market.reference import ReferenceMarket
 from kirmash.messages import commands as c
 from kirmash.messages.codec import OPERATOR
 from kirmash.simulation.scenario import run_lines
-from tests.fuzz.mix import check_mix
+from tests.fuzz.deep import DeepStream
+from tests.fuzz.mix import check_deep, check_mix
 from tests.fuzz.play import EMPTY_MIX, Difference, Mix, Player, Step, minimised, play_stream, write_scenario
 from tests.fuzz.stream import HostileStream
 
@@ -21,8 +25,27 @@ LENGTH = 1_200
 @pytest.mark.parametrize("seed", SLICE)
 def test_the_markets_agree_on_a_hostile_stream(seed: int) -> None:
     """Events after every command and state bytes as PS-8.5 says."""
-    mix, _ = play_stream(seed, LENGTH)
+    mix, _ = play_stream(HostileStream(seed, LENGTH))
     assert mix.commands >= LENGTH
+
+
+@pytest.mark.native
+def test_the_markets_agree_on_deep_books() -> None:
+    """With more than 2,000 open orders state bytes are compared now and then only (PS-8.5), and events always."""
+    mix, _ = play_stream(DeepStream(2, 1_000))
+    assert check_deep(mix) == []
+    assert mix.deep_commands > 1_000
+
+
+def test_a_shallow_mix_is_reported() -> None:
+    """Hostile streams are no deep ones, and a number of open orders that was reached once is not enough."""
+    assert any(
+        "orders were open" in problem for problem in check_deep(play_stream(HostileStream(5, 300), "reference")[0])
+    )
+    briefly = Mix(100, 0, Counter(order_cancelled=9), Counter(), 2_001, 5)
+    problems = check_deep(briefly)
+    assert any("5 of 100 commands" in problem for problem in problems)
+    assert any("deal_made" in problem for problem in problems)
 
 
 @pytest.mark.native
@@ -37,7 +60,7 @@ def test_the_slice_is_rich() -> None:
     change of the generator is noticed where no native market is."""
     total = EMPTY_MIX
     for seed in SLICE:
-        total = total.plus(play_stream(seed, LENGTH, "reference")[0])
+        total = total.plus(play_stream(HostileStream(seed, LENGTH), "reference")[0])
     assert check_mix(total) == []
 
 
@@ -51,9 +74,22 @@ def test_a_poor_mix_is_reported() -> None:
 
 def test_a_stream_is_its_seed() -> None:
     """The same seed gives the same state twice; another one another."""
-    first = play_stream(5, 300, "reference")
-    assert first == play_stream(5, 300, "reference")
-    assert first[1] != play_stream(6, 300, "reference")[1]
+    first = play_stream(HostileStream(5, 300), "reference")
+    assert first == play_stream(HostileStream(5, 300), "reference")
+    assert first[1] != play_stream(HostileStream(6, 300), "reference")[1]
+
+
+def test_a_replay_that_ends_elsewhere_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay that gives the right events and keeps nothing of them is told with the whole stream."""
+    real = ReferenceMarket.apply_batch
+
+    def apply_batch(self: ReferenceMarket, frames: Sequence[bytes]) -> list[bytes]:
+        return real(ReferenceMarket(self.state()), frames)
+
+    monkeypatch.setattr(ReferenceMarket, "apply_batch", apply_batch)
+    with pytest.raises(Difference, match="replay") as caught:
+        play_stream(HostileStream(5, 300), "reference")
+    assert len(caught.value.steps) > 300
 
 
 def test_a_difference_is_found_and_cut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +125,7 @@ def test_a_difference_is_found_and_cut_down(tmp_path: Path, monkeypatch: pytest.
 
 def _play_until_it_differs() -> None:
     for seed in range(1, 40):
-        play_stream(seed, 400, "reference")
+        play_stream(HostileStream(seed, 800), "reference")
 
 
 def test_every_kind_of_door_command_can_come() -> None:

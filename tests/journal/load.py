@@ -1,8 +1,9 @@
 """A process that writes a data folder under load from several threads and tells each answer that it got.
 
-`python -m tests.journal.load FOLDER --round N` prints `ready`, then `give CLIENT_ID` and `ack CLIENT_ID NUMBER`, one
-line a write, until it is killed. Ids named with --retry come first, with the commands that they had. The commits are
-delayed: without a delay a writer that answers before it commits would go unnoticed. --early puts such a writer in.
+`python -m tests.journal.load FOLDER --market M --round N` prints `ready`, then `give CLIENT_ID` and
+`ack CLIENT_ID NUMBER DIGEST`, one line a write, until it is killed. What opens the exchange is given first in every
+round, then the ids named with --retry, each with the command that it had. The commits are delayed: without a delay a
+writer that answers before it commits would go unnoticed. --early puts such a writer in.
 """
 
 import argparse
@@ -18,26 +19,13 @@ from pathlib import Path
 from kirmash.journal.errors import JournalError
 from kirmash.journal.folder import Folder
 from kirmash.journal.sqlite import ClientKey, Entry, Journal, Moment
-from kirmash.messages import codec
-from kirmash.messages.codec import Actor
-from kirmash.messages.commands import Command
+from kirmash.market.choice import market_loader
 from kirmash.sequencer.answers import Answer, Refused
 from kirmash.sequencer.writer import InternalFault, Writer
-from tests.journal.made import TRADER
-from tests.journal.stand_ins import accredit, band, register, stand_in
+from tests.journal.trade import Given, command_of, digest, opening
 
 THREADS = 4
 IN_FLIGHT = 12
-
-
-def command_of(client_id: str) -> tuple[Actor, Command]:
-    """The command that belongs to an id; a retry after a kill gives the same."""
-    kind = int(client_id.rpartition("-")[2]) % 3
-    if kind == 0:
-        return codec.OPERATOR, register(f"company-{client_id}")
-    if kind == 1:
-        return codec.OPERATOR, accredit(f"company-{client_id}")
-    return TRADER, band("session", client_id)
 
 
 def plant_early_answers() -> None:
@@ -78,25 +66,30 @@ def tell(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def submit(writer: Writer, client_id: str) -> Future[Answer]:
-    actor, command = command_of(client_id)
+def submit(writer: Writer, given: Given) -> Future[Answer]:
+    actor, client_id, command = given
+    tell(f"give {client_id}")
     answer = writer.submit(actor, "load", client_id, command)
 
     def told(done: Future[Answer]) -> None:
         if done.exception() is None:
-            tell(f"ack {client_id} {done.result().number}")
+            tell(f"ack {client_id} {done.result().number} {digest(done.result())}")
 
     answer.add_done_callback(told)
     return answer
 
 
+def of_the_day(client_id: str) -> Given:
+    actor, command = command_of(client_id)
+    return actor, client_id, command
+
+
 def work(writer: Writer, thread: int, round_: int, retry: Sequence[str]) -> None:
-    flying = [submit(writer, client_id) for client_id in retry]
+    flying = [submit(writer, of_the_day(client_id)) for client_id in retry]
     at = 0
     while writer.doors.open:
         while len(flying) < IN_FLIGHT:
-            tell(f"give {round_}-{thread}-{at}")
-            flying.append(submit(writer, f"{round_}-{thread}-{at}"))
+            flying.append(submit(writer, of_the_day(f"{round_}-{thread}-{at}")))
             at += 1
         try:
             flying.pop(0).result()
@@ -107,6 +100,7 @@ def work(writer: Writer, thread: int, round_: int, retry: Sequence[str]) -> None
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--market", default="reference")
     parser.add_argument("--round", type=int, default=0)
     parser.add_argument("--delay-ms", type=int, default=4)
     parser.add_argument("--retry", default="")
@@ -116,9 +110,11 @@ def main() -> int:
         plant_early_answers()
     try:
         with Folder(arguments.folder) as folder:
-            hook = Delays(arguments.delay_ms, arguments.round)
-            with Writer(folder, stand_in, commit_hook=hook, snapshot_every=150) as writer:
+            hook, load = Delays(arguments.delay_ms, arguments.round), market_loader(arguments.market)
+            with Writer(folder, load, commit_hook=hook, snapshot_every=150) as writer:
                 tell("ready")
+                for answer in [submit(writer, given) for given in opening()]:
+                    answer.result()
                 retry = [client_id for client_id in arguments.retry.split(",") if client_id]
                 threads = [
                     threading.Thread(target=work, args=(writer, at, arguments.round, retry[at::THREADS]), daemon=True)

@@ -1,7 +1,10 @@
 """What the tests of journal and writer put in place of a market, and the commands that they give.
 
 The stand-in market is no market: it answers every command with one event and keeps a hash of all that it was
-given, so that a lost, repeated or reordered command changes its state. Journal and writer must not care.
+given, so that a lost, repeated or reordered command changes its state. It stays where the real markets are the worse
+tool: it fails and traps when it is told to, which no command makes a real market do, and journals of it have exactly
+the records that a test of one row or one byte is about. Kills, torn and full disks run on the real markets
+(test_faults.py, with the commands of trade.py).
 """
 
 import hashlib

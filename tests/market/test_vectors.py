@@ -58,8 +58,13 @@ PROVED_ELSEWHERE = {
     "PS-8.5": "state hash: comparison of both markets",
     "PS-8.6": "purity of the deciders: import contracts and tests of the doors",
     "PS-8.7": "time of a record: tests of the journal",
-    "PS-11.2": "the timetable comes with the server process; `run` has none (PS-0.3), and nothing else runs one yet",
-    "PS-11.5": "the rule of downtime comes with the timetable; not built yet",
+    "PS-11.2": "the timetable is the writer's; `run` has none (PS-0.3): tests of the sequencer",
+    "PS-11.5": "downtime is the writer's: tests of the sequencer",
+    "PS-13.21": "order of the timetable's commands: tests of the sequencer",
+    "PS-13.22": "order of the timetable's commands: tests of the sequencer",
+    "PS-13.23": "notice: tests of the sequencer",
+    "PS-13.24": "sizes: tests of the messages and of the sequencer",
+    "PS-13.25": "downtime: tests of the sequencer",
 }
 """Numbered rules that a scenario file cannot show, and where they are proved."""
 

@@ -30,6 +30,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "perform_contract": ("deal", "reason"),
     "terminate_contract": ("deal", "reason"),
     "annul_deal": ("deal", "reason"),
+    "record_profile": ("person", "profile"),
     "create_session": ("session", "section", "purpose", "mechanism", "instruments", "phases"),
     "change_phase": ("session", "from", "to"),
     "halt_session": ("session", "reason"),
@@ -50,6 +51,7 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "list_instrument": ("clauses", "conditional_allowed", "order_lots_max", "entries_max"),
     "credit_deposit": ("client",),
     "request_withdrawal": ("client",),
+    "record_profile": ("trader",),
     "create_session": ("self_trade", "late_entry", "names_at", "deposit"),
     "set_band": ("lower", "upper", "down_ppm", "up_ppm"),
     "place_order": ("client", "minimum", "indivisible", "time_in_force", "until"),
@@ -79,6 +81,7 @@ OFFICE_EVENTS: dict[str, tuple[str, ...]] = {
     "contract_performed": ("deal", "reason"),
     "contract_terminated": ("deal", "reason"),
     "deal_annulled": ("deal", "reason"),
+    "profile_recorded": ("person", "profile", "trader"),
 }  # fmt: skip
 """PS-13.6: the fields of the command in its order."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kirmash.messages.codec import OPERATOR, Actor
 from kirmash.messages.commands import (
+    FOLLOW_UPS,
     AccreditParticipant,
     AnnulDeal,
     AppointTrader,
@@ -22,6 +23,7 @@ from kirmash.messages.commands import (
     ListInstrument,
     OpenContracts,
     PerformContract,
+    RecordProfile,
     RegisterClient,
     RegisterParticipant,
     ReinstateParticipant,
@@ -39,6 +41,11 @@ from kirmash.office import Office
 
 REACTOR = Actor(ActorKind.REACTOR, "contracts")
 NOON = (1_670_000_000, 0)
+
+
+def rightful(command: Command) -> Actor:
+    """Who gives such a command: a reactor if it is a follow-up, else the operator."""
+    return REACTOR if type(command) in FOLLOW_UPS else OPERATOR
 
 
 def trader(name: str) -> Actor:
@@ -170,6 +177,17 @@ def annul(deal: int = 1) -> AnnulDeal:
     return AnnulDeal(deal=deal, reason="entered by error")
 
 
+def person(number: int = 1) -> str:
+    return f"person-{number:032x}"
+
+
+def record_profile(who: str = person(), profile: str = "ab" * 32, name: str | None = "tom") -> RecordProfile:
+    return RecordProfile(person=who, profile=profile, trader=name)
+
+
+BEE = register("bee", kinds=(ParticipantKind.BROKER, ParticipantKind.VISITOR), resident=False, group="hive")
+"""A participant with something in every field, its kinds not in order."""
+
 COMPANIES: tuple[Command, ...] = (
     register("ant"),
     register("bee", kinds=(ParticipantKind.BROKER,), resident=False, group="hive"),
@@ -200,6 +218,7 @@ EVERY_COMMAND: tuple[Command, ...] = (
     perform(1),
     terminate(2),
     annul(3),
+    record_profile(),
 )
 """Every command of the office at least once, each accepted after those before it."""
 
@@ -214,11 +233,9 @@ class Desk:
             self.accepted(command)
 
     def do(self, command: Command, by: Actor | None = None) -> tuple[Event, ...]:
-        """The events of one command; unless said otherwise by the reactor if it is a follow-up, else the operator."""
+        """The events of one command, given by its rightful actor unless said otherwise."""
         self.number += 1
-        if by is None:
-            by = REACTOR if isinstance(command, SettleRequest | OpenContracts) else OPERATOR
-        return self.office.apply(self.number, NOON, by, command)
+        return self.office.apply(self.number, NOON, by or rightful(command), command)
 
     def accepted(self, command: Command, by: Actor | None = None) -> tuple[Event, ...]:
         """The events of a command that must not be refused."""

@@ -49,6 +49,7 @@ EVENT_NAMES = {
     "perform_contract": "contract_performed",
     "terminate_contract": "contract_terminated",
     "annul_deal": "deal_annulled",
+    "record_profile": "profile_recorded",
     "settle_request": "withdrawal_ready",
     "open_contracts": "contract_opened",
 }

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from kirmash.messages.commands import Command
-from kirmash.messages.kinds import ParticipantKind, Side
+from kirmash.messages.kinds import Side
 from kirmash.office import Office, StateError
 from tests.office.desk import (
+    BEE,
     COMPANIES,
     EVERY_COMMAND,
     Desk,
@@ -25,6 +26,8 @@ from tests.office.desk import (
     list_instrument,
     open_contracts,
     perform,
+    person,
+    record_profile,
     register,
     register_client,
     request,
@@ -37,7 +40,7 @@ from tests.office.desk import (
 Layout = list[Any]
 
 FULL: tuple[Command, ...] = (
-    register("bee", kinds=(ParticipantKind.BROKER, ParticipantKind.VISITOR), resident=False, group="hive"),
+    BEE,
     register("ant"),
     accredit("bee"),
     suspend("bee"),
@@ -61,6 +64,9 @@ FULL: tuple[Command, ...] = (
     perform(10),
     terminate(1),
     annul(3),
+    record_profile(person(2), "cd" * 32, None),
+    record_profile(person(1), "ab" * 32, "una"),
+    record_profile(person(2), "ef" * 32, "tom"),
 )
 TERMS = ["s-1", "pine-fob", "bee", "cat", "ant", None, 25_000, 3]
 EXPECTED: Layout = [
@@ -83,6 +89,7 @@ EXPECTED: Layout = [
     [["oak-exw", "oak", "1", 1], ["pine-fob", "pine", "10", 500]],
     [["w-1", "ant", None, "EUR", 15_050, 2], ["w-2", "bee", "dog", "JPY", 1_000, 1]],
     [[[1, *TERMS], 4], [[2, *TERMS], 2], [[3, *TERMS], 5], [[10, *TERMS], 3]],
+    [["person-" + "0" * 31 + "1", "ab" * 32, "una"], ["person-" + "0" * 31 + "2", "ef" * 32, "tom"]],
 ]
 
 
@@ -94,7 +101,7 @@ def test_the_layout_is_that_of_the_page() -> None:
 def test_the_bytes_are_canonical() -> None:
     """EN-1: integers in the shortest form, no maps: what msgspec gives for plain lists."""
     assert Desk(*FULL).office.state() == msgspec.msgpack.encode(EXPECTED)
-    assert Office().state() == bytes([0x98, 1, *[0x90] * 7])
+    assert Office().state() == bytes([0x99, 1, *[0x90] * 8])
 
 
 def test_ids_sort_by_their_bytes() -> None:
@@ -134,7 +141,7 @@ def test_bytes_that_are_no_state_are_refused() -> None:
     for at in range(len(state)):
         with pytest.raises(StateError):
             Office(state[:at])
-    for wrong in (state + b"\x00", b"\x98\x02" + state[2:], b"\x98\xcc\x01" + state[2:], b"\x80"):
+    for wrong in (state + b"\x00", b"\x99\x02" + state[2:], b"\x99\xcc\x01" + state[2:], b"\x80"):
         with pytest.raises(StateError):
             Office(wrong)
 
@@ -174,6 +181,8 @@ def broken(*path: int, value: Any) -> bytes:
         broken(6, 0, 5, value=6),
         broken(7, 1, 1, value=1),
         broken(7, 0, 0, 0, value=2),
+        broken(8, 0, 2, value="fox"),
+        broken(8, value=[EXPECTED[8][1], EXPECTED[8][0]]),
     ],
 )
 def test_a_state_that_no_journal_leads_to_is_refused(state: bytes) -> None:

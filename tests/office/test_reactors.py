@@ -13,6 +13,7 @@ from kirmash.messages.rejects import Reason
 from kirmash.office import Office
 from kirmash.office.reactors import Reaction, react
 from tests.office.desk import (
+    BEE,
     COMPANIES,
     EVERY_COMMAND,
     Desk,
@@ -42,7 +43,6 @@ from tests.office.desk import (
 
 KEEP, CANCEL = OpenOrders.KEEP, OpenOrders.CANCEL
 BOTH = (ParticipantKind.VISITOR, ParticipantKind.BROKER)
-BEE = register("bee", kinds=(ParticipantKind.BROKER, ParticipantKind.VISITOR), resident=False, group="hive")
 
 
 def reactions(desk: Desk, command: Command, by: Actor | None = None) -> list[Reaction]:
@@ -225,11 +225,11 @@ def test_each_end_of_a_contract_releases_the_deal(command: Command) -> None:
     assert only(reactions(desk, command), "deal") == commands.ReleaseDeal(deal=2)
 
 
-WITHOUT = {"register_participant", "list_card", "settle_request", "open_contracts"}
+WITHOUT = {"register_participant", "list_card", "record_profile", "settle_request", "open_contracts"}
 
 
 def test_the_table_is_whole() -> None:
-    """PS-0: register_participant, list_card and the office's own follow-ups have none, all others one."""
+    """PS-0: registering, list_card, record_profile and the office's own follow-ups have none, all others one."""
     desk = Desk()
     for command in EVERY_COMMAND:
         name = codec.name_of(type(command))

@@ -32,11 +32,14 @@ from tests.office.desk import (
     list_instrument,
     open_contracts,
     perform,
+    person,
+    record_profile,
     register,
     register_client,
     reinstate,
     request,
     revoke,
+    rightful,
     settle,
     suspend,
     terminate,
@@ -49,6 +52,7 @@ CLIENTS = st.sampled_from(["cat", "dog", "eel"])
 TRADERS = st.sampled_from(["tom", "una", "operator"])
 WITHDRAWALS = st.sampled_from(["w-1", "w-2", "w-3"])
 DEALS = st.integers(1, 5)
+PERSONS = st.sampled_from([person(1), person(2)])
 OPEN_ORDERS = st.sampled_from(OpenOrders)
 AMOUNTS = st.sampled_from(["1", "0.01", "0.001", "999999999999999.99"])
 CURRENCIES = st.sampled_from(["EUR", "JPY", "KWD"])
@@ -101,6 +105,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(perform, DEALS),
     st.builds(terminate, DEALS),
     st.builds(annul, DEALS),
+    st.builds(record_profile, PERSONS, st.sampled_from(["ab" * 32, "cd" * 32]), st.none() | TRADERS),
 )
 STRANGERS = st.sampled_from([trader("tom"), trader("zoe"), TIMETABLE, OPERATOR, REACTOR])
 
@@ -111,12 +116,11 @@ Step = tuple[Command, Actor]
 def steps(draw: st.DrawFn) -> Step:
     """A command, mostly by the one who may give it."""
     command = draw(COMMANDS)
-    rightful = REACTOR if type(command) in commands.FOLLOW_UPS else OPERATOR
-    return command, (draw(STRANGERS) if draw(st.integers(0, 19)) == 0 else rightful)
+    return command, (draw(STRANGERS) if draw(st.integers(0, 19)) == 0 else rightful(command))
 
 
 FURNITURE: list[Step] = [
-    (command, REACTOR if type(command) in commands.FOLLOW_UPS else OPERATOR)
+    (command, rightful(command))
     for command in (
         register("ant"),
         register("bee"),
@@ -227,6 +231,7 @@ REACHED = (
     *("unknown_deal", "unknown_withdrawal", "already_exists", "client_not_admitted", "contract_not_open"),
     *("withdrawal_not_open", "not_whole_minor_units", "withdrawal_ready", "withdrawal_refused", "withdrawal_confirmed"),
     *("withdrawal_cancelled", "contract_performed", "deal_annulled", "instrument_listed", "trader_withdrawn"),
+    "profile_recorded",
 )
 
 

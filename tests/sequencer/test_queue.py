@@ -21,7 +21,7 @@ def test_a_queue_full_of_bytes_is_busy_and_has_room_again_later(
 ) -> None:
     """Taking a batch out frees its bytes: the same amount goes in again, twice over."""
     size = len(codec.encode(register("company-0")))
-    monkeypatch.setattr("kirmash.sequencer.writer.QUEUE_BYTES_MAX", 3 * size)
+    monkeypatch.setattr("kirmash.sequencer.intake.QUEUE_BYTES_MAX", 3 * size)
     gate, waiting = threading.Event(), threading.Event()
 
     def hold(moment: Moment) -> None:

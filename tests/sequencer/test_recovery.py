@@ -1,8 +1,12 @@
 """Start: snapshot and tail give what the whole journal gives, what is owed is numbered first, damage is named."""
 
+from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from pysqlite3 import dbapi2
 
 from kirmash.journal import snapshot
@@ -12,12 +16,18 @@ from kirmash.journal.reader import Reader
 from kirmash.journal.sqlite import Journal
 from kirmash.journal.verify import verify
 from kirmash.market import Market
+from kirmash.market.choice import market_loader
 from kirmash.messages import codec
+from kirmash.messages.codec import Actor, Record
+from kirmash.messages.commands import Command, GrantPermission, PlaceOrder
+from kirmash.messages.events import OrderRested
+from kirmash.office import Office
 from kirmash.sequencer.machine import Machine, MachineFault
-from kirmash.sequencer.recovery import recover, snapshot_of
+from kirmash.sequencer.recovery import machine_from, recover, snapshot_of
 from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE, commands, decide, machine, make_folder, replayed
 from tests.journal.stand_ins import band, stand_in
+from tests.journal.trade import command_of, day, opening
 
 
 def same(left: Machine, right: Machine) -> None:
@@ -138,3 +148,82 @@ def test_sound_records_that_give_other_events_now_are_a_fault_of_ours(tmp_path: 
     make_folder(tmp_path / "data", (4, 3))
     with pytest.raises(MachineFault, match=r"record 3: .*other events"):
         recover(tmp_path / "data" / JOURNAL_FILE, changed)
+
+
+# What the quick replay of recovery says of records that its chain vouches for ------------------------------------
+
+
+def traded(*ids: str) -> tuple[Machine, list[Record]]:
+    """An exchange that was opened, and what is recorded of these commands of a day and of their follow-ups."""
+    into = Machine(market_loader("reference")(None), Office(), EXCHANGE)
+    for actor, client_id, command in opening():
+        into.submit(actor, "test", client_id, command, (1, 0))
+    into.settle((1, 0))
+    before = snapshot_of(into, EXCHANGE)
+    records: list[Record] = []
+    for at, client_id in enumerate(ids):
+        actor, command = of_kind(client_id)
+        records += [one.record for one in into.submit(actor, "test", f"{at}-{client_id}", command, (2 + at, 0))]
+    return machine_from(before, EXCHANGE, market_loader("reference")), records
+
+
+def of_kind(name: str) -> tuple[Actor, Command]:
+    """The first command of a day that is an order at rest or a permission."""
+    kinds: dict[str, type[Struct]] = {"order": PlaceOrder, "permit": GrantPermission}
+    given = (command_of(f"k-{at}") for at in count())
+    return next((actor, command) for actor, command in given if isinstance(command, kinds[name]))
+
+
+def renumbered(records: list[Record], first: int) -> list[bytes]:
+    return [codec.encode(replace(record, number=number)) for number, record in enumerate(records, first)]
+
+
+@pytest.mark.parametrize("behind", [(), ("permit",)])
+def test_a_follow_up_missing_before_a_market_command_is_found(behind: tuple[str, ...]) -> None:
+    """PS-7.2, whether something that has to be looked at comes behind that command or not."""
+    into, records = traded("order", "permit", "order", "order", *behind)
+    assert [record.cause is None for record in records[:5]] == [True, True, False, True, True]
+    first = into.number + 1
+    with pytest.raises(MachineFault, match=rf"record {first + 2}: follow-up {first + 1}\.admission\.0 is missing"):
+        into.replay_whole(renumbered([*records[:2], *records[3:]], first), b"")
+
+
+def test_another_follow_up_than_is_owed_is_found() -> None:
+    into, records = traded("permit", "order")
+    first = into.number + 1
+    other = replace(records[1], client_id=f"{first}.admission.1")
+    with pytest.raises(MachineFault, match=rf"record {first + 1}: .* is not the one that is owed"):
+        into.replay_whole(renumbered([records[0], other, *records[2:]], first), b"")
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_the_first_record_with_other_events_is_named(at: int) -> None:
+    """An order, a permission (the office's), its follow-up, an order."""
+    into, records = traded("order", "permit", "order")
+    assert [int(record.decider) for record in records] == [1, 2, 1, 1]
+    events = codec.encode((*codec.decode_events(records[at].events), OrderRested(order=1, open=1)))
+    changed = [*records[:at], replace(records[at], events=msgspec.Raw(events)), *records[at + 1 :]]
+    first = into.number + 1
+    with pytest.raises(MachineFault, match=f"record {first + at}: .*other events"):
+        into.replay_whole(renumbered(changed, first), b"")
+
+
+def test_numbers_and_times_that_do_not_rise_are_found() -> None:
+    into, records = traded("order", "order", "order")
+    first = into.number + 1
+    with pytest.raises(MachineFault, match=f"record {first + 2} where {first + 1} was expected"):
+        into.replay_whole([codec.encode(records[0]), codec.encode(records[2])], b"")
+    early = replace(records[1], time=(1, 0))
+    with pytest.raises(MachineFault, match=f"record {first + 1}: its time is before"):
+        into.replay_whole([codec.encode(record) for record in (records[0], early, records[2])], b"")
+
+
+def test_a_day_of_trade_replayed_whole_is_the_day() -> None:
+    """In chunks that end anywhere, so that what is owed is carried from one to the next."""
+    into = Machine(market_loader("reference")(None), Office(), EXCHANGE)
+    rows = [one.data for one in decide(into, day("w"), 200)]
+    for size in (1, 7, 64, len(rows)):
+        again = Machine(market_loader("reference")(None), Office(), EXCHANGE)
+        for at in range(0, len(rows), size):
+            again.replay_whole(rows[at : at + size], into.chain)
+        same(again, into)

@@ -30,8 +30,9 @@ from kirmash.sequencer.answers import (
     RefusedFault,
     Unavailable,
 )
+from kirmash.sequencer.intake import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX
 from kirmash.sequencer.machine import Decided
-from kirmash.sequencer.writer import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, InternalFault, Writer
+from kirmash.sequencer.writer import InternalFault, Writer
 from tests.journal.made import EXCHANGE, TRADER, replayed
 from tests.journal.stand_ins import FAULT_SESSION, TRAP_SESSION, accredit, band, first_event, register, stand_in
 from tests.sequencer.gate import PATIENCE_SECONDS, Gate, started
@@ -212,7 +213,7 @@ def test_a_full_queue_is_busy_and_uses_up_nothing(
 ) -> None:
     gate = Gate()
     if full_of == "bytes":
-        monkeypatch.setattr("kirmash.sequencer.writer.QUEUE_BYTES_MAX", 3 * len(codec.encode(band())))
+        monkeypatch.setattr("kirmash.sequencer.intake.QUEUE_BYTES_MAX", 3 * len(codec.encode(band())))
     with Writer(folder, stand_in, commit_hook=gate, queue_max=3 if full_of == "commands" else 1_000) as writer, gate:
         gate.hold()
         answers = [submit(writer, "first", band())]

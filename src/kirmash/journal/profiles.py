@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kirmash.journal.errors import JournalDamaged, NotAJournal, StorageFailed
 from kirmash.journal.folder import BLOBS, KEYS, sync_directory, write_durably
+from kirmash.messages.kinds import HASH_PATTERN, PERSON_PATTERN
 
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _KEY_BITS: Final = 256
-_PERSON: Final = re.compile(r"person-[0-9a-f]{32}")
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_PERSON: Final = re.compile(PERSON_PATTERN, re.ASCII)
+_HASH: Final = re.compile(HASH_PATTERN, re.ASCII)
+_CHANGED: Final = "is not what its name says; take it from a backup"
 
 
 class Forgotten(Exception):
@@ -68,16 +70,35 @@ class Profiles:
             raise NotAJournal(f"{self._blobs}: there is no {blob_hash}")
         blob = file.read_bytes()
         if hashlib.sha256(blob).hexdigest() != blob_hash or blob[:1] != _VERSION:
-            raise JournalDamaged(file, None, "is not what its name says; take it from a backup")
+            raise JournalDamaged(file, None, _CHANGED)
         nonce, sealed = blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :]
         try:
             return AESGCM(key).decrypt(nonce, sealed, person.encode())
         except InvalidTag:
             raise JournalDamaged(file, None, f"was not written for {person}") from None
 
+    def has(self, blob_hash: str) -> bool:
+        """Whether the profile that the journal names so is there, as it was put. Needs no key.
+
+        Raises JournalDamaged where the file was changed, StorageFailed where it cannot be read.
+        """
+        if not _HASH.fullmatch(blob_hash):
+            return False
+        file = self._blobs.joinpath(blob_hash)
+        try:
+            with file.open("rb") as blob:
+                found = hashlib.file_digest(blob, "sha256").hexdigest()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageFailed(f"{file}: {error.strerror}") from error
+        if found != blob_hash:
+            raise JournalDamaged(file, None, _CHANGED)
+        return True
+
     def knows(self, person: str) -> bool:
         """Whether the person's key is there."""
-        return self._key_file(person).is_file()
+        return _PERSON.fullmatch(person) is not None and self._key_file(person).is_file()
 
     def forget(self, person: str) -> None:
         """Destroy the person's key for good: overwritten, then removed, durably. Raises Forgotten if it is gone."""

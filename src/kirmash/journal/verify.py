@@ -1,7 +1,8 @@
 """Verify: everything in a journal checked against everything else, as a stranger would (DESIGN §7, PS-8.3, PS-7.5).
 
 Each record is applied again and its bytes compared; the chain, the batches' trees, the index of client ids, meta and
-the snapshots are recomputed. The first row that does not hold is named. Reads only, also beside a running exchange.
+the snapshots are recomputed, and the profiles that records name are hashed. The first row that does not hold is named.
+Reads only, also beside a running exchange.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,13 @@ from kirmash.journal import hashes, snapshot
 from kirmash.journal.errors import CHECK_FAILED, JournalDamaged, JournalError, StorageFailed
 from kirmash.journal.folder import SNAPSHOTS, journal_file
 from kirmash.journal.hashes import GrowingTree, Head
+from kirmash.journal.profiles import Profiles
 from kirmash.journal.reader import BatchRow, Reader
 from kirmash.journal.snapshot import Snapshot
 from kirmash.messages import codec
 from kirmash.messages.codec import Record
+from kirmash.messages.events import ProfileRecorded
+from kirmash.messages.kinds import Decider
 
 META: Final = ("exchange_id", "format", "genesis")
 PROGRESS_EVERY: Final = 10_000
@@ -62,7 +66,23 @@ _PLACES: Final = {
     "batches": "batch",
     "clients": "index of client ids: record",
     "snapshot": "after record",
+    "profile": "named by record",
 }
+
+
+class ProfilesFound(Struct, frozen=True):
+    """The profiles that the journal names, each version of each person once. Counts overlap: see `forgotten`."""
+
+    recorded: int
+    present: int
+    """Those whose file is there; each has the recorded hash."""
+    forgotten: int
+    """Those of persons who have no key (any more), whether or not the file is there."""
+
+    @property
+    def missing(self) -> int:
+        """Those without a file: never put, lost, or left out of what was handed over."""
+        return self.recorded - self.present
 
 
 class Verified(Struct, frozen=True):
@@ -74,6 +94,8 @@ class Verified(Struct, frozen=True):
     snapshots: int
     expected_at: int | None
     """The number at which the journal had the expected head."""
+    profiles: ProfilesFound | None = None
+    """None where a journal file alone was checked: blobs and keys lie in a data folder."""
 
 
 def verify(
@@ -91,8 +113,9 @@ def verify(
     """
     file = journal_file(path)
     snapshots = _read_snapshots(path.joinpath(SNAPSHOTS)) if path.is_dir() else {}
+    profiles = Profiles(path) if path.is_dir() else None
     with Reader(file) as reader:
-        return _Check(file, reader, new_replica, snapshots, progress).run(expect_head)
+        return _Check(file, reader, new_replica, snapshots, profiles, progress).run(expect_head)
 
 
 def _read_snapshots(folder: Path) -> dict[int, tuple[Path, Snapshot]]:
@@ -121,6 +144,7 @@ class _Check:
         reader: Reader,
         new_replica: Callable[[str], Replica] | None,
         snapshots: dict[int, tuple[Path, Snapshot]],
+        profiles: Profiles | None,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self.file = file
@@ -133,6 +157,8 @@ class _Check:
         self.chain = hashes.genesis(self.exchange_id)
         self.tree = GrowingTree()
         self.snapshots = snapshots
+        self.profiles = profiles
+        self.present: dict[tuple[str, str], bool] = {}
         self.rows = reader.records(None, self.bounds.number)
 
     @property
@@ -163,7 +189,9 @@ class _Check:
                 "its end was cut off, or it is another journal",
             )
         state_hash = self.replica.state_hash() if self.replica is not None else None
-        return Verified(self.exchange_id, self.head, state_hash, len(self.snapshots), expected_at)
+        return Verified(
+            self.exchange_id, self.head, state_hash, len(self.snapshots), expected_at, self.profiles_found()
+        )
 
     def fail(self, table: str, number: int | None, what: str) -> CheckFailed:
         return CheckFailed(self.file, table, number, what)
@@ -222,6 +250,8 @@ class _Check:
         self.number, self.chain = number, chain
         if number in self.snapshots:
             self.check_snapshot(*self.snapshots[number])
+        if self.profiles is not None and record.decider is Decider.OFFICE:
+            self.check_profiles(self.profiles, record)
         if self.progress is not None and number % PROGRESS_EVERY == 0:
             self.progress(number, self.bounds.number)
         return hashes.leaf(data)
@@ -234,6 +264,28 @@ class _Check:
         if record.number != number:
             raise self.fail("records", number, f"says that it is {record.number}")
         return record
+
+    def check_profiles(self, profiles: Profiles, record: Record) -> None:
+        """The profile that the record names, if any: a missing file or key is no finding, a changed file is one."""
+        try:
+            made = codec.decode_events(record.events)
+        except msgspec.DecodeError as error:
+            raise self.fail("records", record.number, f"holds no events: {error}") from None
+        for event in made:
+            if not isinstance(event, ProfileRecorded):
+                continue
+            try:
+                self.present[event.person, event.profile] = profiles.has(event.profile)
+            except JournalDamaged as error:
+                what = str(error).removeprefix(f"{error.file}: ")
+                raise CheckFailed(error.file, "profile", record.number, what) from None
+
+    def profiles_found(self) -> ProfilesFound | None:
+        """What became of the profiles named; keys are looked at last, since a person may be forgotten meanwhile."""
+        if self.profiles is None:
+            return None
+        forgotten = sum(not self.profiles.knows(person) for person, _ in self.present)
+        return ProfilesFound(len(self.present), sum(self.present.values()), forgotten)
 
     def which_broke(self, number: int, chain: bytes) -> str:
         """Record and chain hash of a row do not fit; the next row knows the right chain hash."""

@@ -110,6 +110,10 @@ class AnnulDeal(fields.DealDecision, frozen=True, tag=18):
     """A deal is void (CTR-08)."""
 
 
+class RecordProfile(fields.ProfileTerms, frozen=True, tag=19):
+    """Note the hash of a person's encrypted profile, and the trader that he is; said again, a new version of it."""
+
+
 # Office, from reactors -------------------------------------------------------------------------------------------
 
 
@@ -384,6 +388,7 @@ OfficeCommand = (
     | PerformContract
     | TerminateContract
     | AnnulDeal
+    | RecordProfile
     | SettleRequest
     | OpenContracts
 )

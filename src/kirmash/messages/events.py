@@ -294,6 +294,10 @@ class DealAnnulled(fields.DealDecision, frozen=True, tag=58):
     pass
 
 
+class ProfileRecorded(fields.ProfileTerms, frozen=True, tag=59):
+    pass
+
+
 class ContractOpened(Message, frozen=True, kw_only=True, tag=70):
     deal: Ordinal
 
@@ -356,6 +360,7 @@ OfficeEvent = (
     | ContractPerformed
     | ContractTerminated
     | DealAnnulled
+    | ProfileRecorded
     | ContractOpened
     | WithdrawalReady
     | WithdrawalRefused

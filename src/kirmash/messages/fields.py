@@ -14,9 +14,11 @@ from kirmash.messages.kinds import (
     Country,
     Currency,
     DecimalText,
+    Hash,
     OpenOrders,
     Ordinal,
     ParticipantKind,
+    Person,
     Side,
     Text,
     Unit,
@@ -142,3 +144,9 @@ class WithdrawalOnly(Message, frozen=True, kw_only=True):
 class DealDecision(Message, frozen=True, kw_only=True):
     deal: Ordinal
     reason: Text
+
+
+class ProfileTerms(Message, frozen=True, kw_only=True):
+    person: Person
+    profile: Hash
+    trader: Text | None = None

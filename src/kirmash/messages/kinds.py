@@ -5,7 +5,7 @@ Numbers are never reused. Source: market-rules PS-0, PS-1.1, PS-8.1.
 """
 
 import enum
-from typing import Annotated
+from typing import Annotated, Final
 
 from kirmash.messages.units import Time
 
@@ -152,6 +152,14 @@ class Form(enum.Enum):
     UNIT = "unit"
     TIME = "time"
     ATTRIBUTES = "attributes"
+    PERSON = "person_id"
+    HASH = "hash"  # SHA-256 in hex digits
+
+
+PERSON_PATTERN: Final = "person-[0-9a-f]{32}"
+"""A natural person's id: random, so that it says nothing about him."""
+HASH_PATTERN: Final = "[0-9a-f]{64}"
+"""A SHA-256 as text, the name of a profile's file (EN-1)."""
 
 
 Text = Annotated[str, Form.TEXT]
@@ -168,5 +176,7 @@ Version = Annotated[int | str, Form.VERSION]
 Country = Annotated[str, Form.COUNTRY]
 Currency = Annotated[str, Form.CURRENCY]
 Unit = Annotated[str, Form.UNIT]
+Person = Annotated[str, Form.PERSON]
+Hash = Annotated[str, Form.HASH]
 Instant = Annotated[Time, Form.TIME]
 Attributes = Annotated[tuple[tuple[str, str], ...], Form.ATTRIBUTES]

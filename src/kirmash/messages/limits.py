@@ -1,7 +1,7 @@
 """Every limit of the market in one place (market-rules PS-9).
 
 A limit that is not here does not exist. The native market keeps the same numbers in `crates/market/src/limits.rs`;
-vectors at and beyond each hold both to them.
+a test compares them, and vectors at and beyond each hold both to them.
 """
 
 from typing import Final
@@ -30,6 +30,7 @@ TEXT_BYTES_MAX: Final = 200
 CLIENT_ID_BYTES_MAX: Final = 36
 COMMAND_BYTES_MAX: Final = 4096
 FRAME_BYTES_MAX: Final = 1024 * 1024
+"""A command in canonical form, without its lists and with them (PS-13.24)."""
 FOLLOW_UP_ITEMS_MAX: Final = 10_000
 FOLLOW_UP_CHAIN_MAX: Final = 8
 

@@ -1,8 +1,8 @@
 """The office: the pure decider of everything that is not the order path (market-rules PS-0).
 
-It keeps the registers (participants, clients, traders, cards, instruments, withdrawals, contracts), decides its
-commands one at a time and answers each with events. What its decisions mean for the market is told by reactors.py, as
-follow-ups. No clock, randomness or I/O; balances and orders are the market's.
+It keeps the registers (participants, clients, traders, cards, instruments, withdrawals, contracts, profiles),
+decides its commands one at a time and answers each with events. What its decisions mean for the market is told by
+reactors.py, as follow-ups. No clock, randomness or I/O; balances and orders are the market's.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from kirmash.messages.kinds import ActorKind
 from kirmash.messages.limits import ORDINAL_MAX
 from kirmash.messages.rejects import Reason
 from kirmash.messages.units import Time
-from kirmash.office import accreditation, authority, contracts, listing, money
+from kirmash.office import accreditation, authority, contracts, listing, money, profiles
 from kirmash.office.encoding import StateError, decode_state, encode_state
 from kirmash.office.registers import Registers
 from kirmash.office.rules import Rule, in_order, nothing, refused
 
 __all__ = ["RULES", "Office", "StateError"]
 
-_SUBJECTS: Final = (accreditation, authority, listing, money, contracts)
+_SUBJECTS: Final = (accreditation, authority, listing, money, contracts, profiles)
 RULES: Final[dict[type[Struct], Rule[Any]]] = {rule.command: rule for subject in _SUBJECTS for rule in subject.RULES}
 """The rule of each office command."""
 

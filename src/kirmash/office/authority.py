@@ -1,6 +1,7 @@
 """Traders: who may act for a participant (TRD-02, TRD-04; market-rules PS-0).
 
-A trader acts for one participant at a time. He is an opaque id here; who he is stands in a profile outside the journal.
+A trader acts for one participant at a time. He is an opaque id here; who he is stands in a profile outside the journal
+(profiles.py).
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from kirmash.messages import commands, events
 from kirmash.messages.events import Event, Refusal
 from kirmash.messages.rejects import Reason
 from kirmash.office.registers import OPERATOR_ID, Registers, Trader
-from kirmash.office.rules import Rule, RuleSet, participant_known, recorded, refused
+from kirmash.office.rules import Rule, RuleSet, participant_known, recorded, refused, trader_known
 
 
 def _may_be_appointed(registers: Registers, command: commands.AppointTrader) -> Iterator[Refusal]:
@@ -29,8 +30,7 @@ def _appoint(registers: Registers, command: commands.AppointTrader) -> tuple[Eve
 
 
 def _is_known(registers: Registers, command: commands.WithdrawTrader) -> Iterator[Refusal]:
-    if command.trader not in registers.traders:
-        yield from refused(Reason.UNKNOWN_TRADER, "trader")
+    return trader_known(registers, command.trader)
 
 
 def _withdraw(registers: Registers, command: commands.WithdrawTrader) -> tuple[Event, ...]:

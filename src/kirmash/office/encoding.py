@@ -20,6 +20,7 @@ from kirmash.office.registers import (
     ContractState,
     Instrument,
     Participant,
+    Profile,
     Registers,
     Trader,
     Withdrawal,
@@ -44,6 +45,7 @@ class _Layout(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     instruments: tuple[Instrument, ...]
     withdrawals: tuple[Withdrawal, ...]
     contracts: tuple[Contract, ...]
+    profiles: tuple[Profile, ...]
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_Layout)
@@ -66,6 +68,7 @@ def encode_state(registers: Registers) -> bytes:
             _ascending(registers.instruments),
             _ascending(registers.withdrawals),
             _ascending(registers.contracts),
+            _ascending(registers.profiles),
         )
     )
 
@@ -90,6 +93,7 @@ def decode_state(data: bytes) -> Registers:
         instruments=_by(lambda entry: entry.instrument, layout.instruments),
         withdrawals=_by(lambda entry: entry.withdrawal, layout.withdrawals),
         contracts=_by(lambda entry: entry.terms.deal, layout.contracts),
+        profiles=_by(lambda entry: entry.person, layout.profiles),
     )
     # One comparison finds lists out of order, keys given twice, surplus fields and longer forms of integers.
     if encode_state(registers) != data:
@@ -122,6 +126,9 @@ def _broken_invariants(registers: Registers) -> Iterable[str]:
     for deal, contract in registers.contracts.items():
         if contract.state is ContractState.DEAL:
             yield f"contract of deal {deal} before it was opened"
+    for profile in registers.profiles.values():
+        if profile.trader is not None and profile.trader not in registers.traders:
+            yield f"profile of {profile.person}, who is an unknown trader"
 
 
 def _owner(registers: Registers, client: str) -> str | None:

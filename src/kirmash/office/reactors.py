@@ -155,7 +155,8 @@ def react(number: int, command: Command, events: tuple[Event, ...], office: Offi
     if isinstance(command, commands.HoldWithdrawal):
         held = any(isinstance(event, WithdrawalHeld) for event in events)
         return (("withdrawal", 0, commands.SettleRequest(withdrawal=command.withdrawal, held=held)),)
-    if any(isinstance(event, CommandRejected) for event in events):
+    # A reject stands alone (PS-3.3).
+    if events and isinstance(events[0], CommandRejected):
         return ()
     reactor = REACTORS.get(type(command))
     if reactor is not None:
@@ -165,6 +166,8 @@ def react(number: int, command: Command, events: tuple[Event, ...], office: Offi
 
 def _contracts(deals: list[DealMade]) -> tuple[Reaction, ...]:
     """Contracts to be opened, in parts of at most FOLLOW_UP_ITEMS_MAX deals."""
+    if not deals:
+        return ()
     starts = range(0, len(deals), FOLLOW_UP_ITEMS_MAX)
     return tuple(
         ("contracts", part, commands.OpenContracts(deals=tuple(map(_terms, deals[at : at + FOLLOW_UP_ITEMS_MAX]))))

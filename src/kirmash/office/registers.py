@@ -1,8 +1,9 @@
 """What the office knows: its registers, one frozen entry a line.
 
 An entry holds what a decision or a follow-up asks for and nothing else; names, countries and card attributes stand in
-the journal's events, and nothing about a natural person stands in either (a trader is an id). Registers grow and their
-entries are replaced, never deleted. Changed by the `change` functions of the subjects only; no rule belongs here.
+the journal's events, and nothing about a natural person stands in either: a trader and a person are ids, a profile is a
+hash. Registers grow and their entries are replaced, never deleted. Changed by the `change` functions of the subjects
+only; no rule belongs here.
 """
 
 import enum
@@ -11,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from kirmash.messages.commands import DealTerms
-from kirmash.messages.kinds import Count, Currency, MoneyMinor, Ordinal, ParticipantKind, Side, Text
+from kirmash.messages.kinds import Count, Currency, Hash, MoneyMinor, Ordinal, ParticipantKind, Person, Side, Text
 
 OPERATOR_ID: Final = "operator"
 """Reserved as a trader's id (PS-0, PS-13.8): `by` could not tell the two apart."""
@@ -112,6 +113,14 @@ class Contract(Struct, frozen=True, array_like=True):
     state: ContractState
 
 
+class Profile(Struct, frozen=True, array_like=True):
+    """The latest version of a person's encrypted profile, and the trader that he is, if any."""
+
+    person: Person
+    profile: Hash
+    trader: Text | None
+
+
 class Registers(Struct):
     """All registers of the office, each by its key."""
 
@@ -122,3 +131,4 @@ class Registers(Struct):
     instruments: dict[str, Instrument] = {}
     withdrawals: dict[str, Withdrawal] = {}
     contracts: dict[Ordinal, Contract] = {}
+    profiles: dict[str, Profile] = {}

@@ -67,6 +67,12 @@ def participant_known(registers: Registers, participant: str, field: str = "part
         yield from refused(Reason.UNKNOWN_PARTICIPANT, field)
 
 
+def trader_known(registers: Registers, trader: str) -> Iterator[Refusal]:
+    """unknown_trader unless he was ever appointed, active or not."""
+    if trader not in registers.traders:
+        yield from refused(Reason.UNKNOWN_TRADER, "trader")
+
+
 def client_known(registers: Registers, client: str | None) -> Iterator[Refusal]:
     """unknown_client if one is named and is not registered."""
     if client is not None and client not in registers.clients:

@@ -7,14 +7,15 @@ Nothing is decided here.
 
 import enum
 import typing
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
 
-from kirmash.messages import codec, events
+from kirmash.messages import codec, commands, events
 from kirmash.messages.codec import Record
 from kirmash.messages.explanations import EXPLANATIONS
 from kirmash.messages.fields import Part
@@ -43,14 +44,36 @@ class Presenter:
     """Folds over records in number order and gives each event as a JSON object with its keys in schema order."""
 
     def __init__(self) -> None:
-        self._listings: dict[str, Listing] = {}
-        self._instrument_of_order: dict[int, str] = {}
+        self._listings: MutableMapping[str, Listing] = {}
+        self._instrument_of_order: MutableMapping[int, str] = {}
+
+    @classmethod
+    def from_state(cls, market_state: bytes) -> "Presenter":
+        """The presenter right behind the record whose market state this is (EN-4).
+
+        An instrument that the market has not heard of yet is learned from the follow-up that tells it.
+        """
+        from kirmash.market.reference.encoding import decode_state
+
+        state = decode_state(market_state)
+        presenter = cls()
+        presenter._listings = {it.instrument: Listing(it.tick, it.lot, it.currency) for it in state.instruments}
+        presenter._instrument_of_order = {it.order: it.instrument for it in state.orders}
+        return presenter
+
+    def aside(self, instruments: Mapping[int, str]) -> "Presenter":
+        """For one record out of turn: knows what this one knows, and the instruments of these orders; what it learns
+        stays with it."""
+        presenter = Presenter()
+        presenter._listings = ChainMap({}, self._listings)
+        presenter._instrument_of_order = ChainMap(dict(instruments), self._instrument_of_order)
+        return presenter
 
     def present(self, record: Record) -> Iterator[JsonObject]:
         """One object an event: number, index, at, cause, event, then the event's fields."""
         at = text_from_time(record.time)
         for index, event in enumerate(codec.decode_events(record.events)):
-            self._observe(event)
+            self._observe(event, record)
             line: JsonObject = {
                 "number": record.number,
                 "index": index,
@@ -72,9 +95,13 @@ class Presenter:
         """The tick, lot and currency of an instrument."""
         return self._listings.get(instrument, _UNLISTED)
 
-    def _observe(self, event: events.Event) -> None:
+    def _observe(self, event: events.Event, record: Record) -> None:
         if isinstance(event, events.InstrumentListed):
             self._listings[event.instrument] = Listing(event.tick, event.lot, event.currency)
+        elif isinstance(event, events.InstrumentAdded):
+            added = codec.decode_command(record.command)
+            assert isinstance(added, commands.AddInstrument)
+            self._listings[added.instrument] = Listing(added.tick, added.lot, added.currency)
         elif isinstance(event, events.OrderAccepted):
             self._instrument_of_order[event.order] = event.instrument
 

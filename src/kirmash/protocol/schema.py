@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Struct
 
 from kirmash.messages import codec, commands, events
 from kirmash.messages.fields import Part
-from kirmash.messages.kinds import Form, Phase
+from kirmash.messages.kinds import HASH_PATTERN, PERSON_PATTERN, Form, Phase
 from kirmash.messages.limits import CLIENT_ID_BYTES_MAX, ORDINAL_MAX, PPM, TEXT_BYTES_MAX
 from kirmash.messages.rejects import Reason
 from kirmash.protocol.shapes import COMMANDS
@@ -25,6 +25,8 @@ _INTEGER: Final[JsonObject] = {"type": "integer", "minimum": 0, "maximum": ORDIN
 _DECIMAL_IN: Final[JsonObject] = {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"}
 _DECIMAL_OUT: Final[JsonObject] = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 _TIME: Final[JsonObject] = {"type": "string", "format": "date-time"}
+
+_HASH: Final[JsonObject] = {"type": "string", "pattern": f"^{HASH_PATTERN}$"}
 
 _FORMS: Final[dict[Form, JsonObject]] = {
     Form.TEXT: _TEXT,
@@ -44,6 +46,8 @@ _FORMS: Final[dict[Form, JsonObject]] = {
     Form.UNIT: {"type": "string", "pattern": "^[A-Z0-9]{1,3}$"},
     Form.TIME: _TIME,
     Form.ATTRIBUTES: {"type": "object", "additionalProperties": _TEXT},
+    Form.PERSON: {"type": "string", "pattern": f"^{PERSON_PATTERN}$"},
+    Form.HASH: _HASH,
 }
 
 _REASON: Final[JsonObject] = {
@@ -58,8 +62,6 @@ _REASON: Final[JsonObject] = {
     "required": ["reason", "field", "given", "limit", "rule"],
 }
 
-
-_HASH: Final[JsonObject] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _END: Final[JsonObject] = {
     "type": "object",
     "properties": {

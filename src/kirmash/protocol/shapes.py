@@ -19,7 +19,7 @@ from msgspec import NODEFAULT, Struct
 
 from kirmash.messages import codec, commands
 from kirmash.messages.fields import Part
-from kirmash.messages.kinds import Form, Mechanism, Phase, TimeInForce
+from kirmash.messages.kinds import HASH_PATTERN, PERSON_PATTERN, Form, Mechanism, Phase, TimeInForce
 from kirmash.messages.limits import CLIENT_ID_BYTES_MAX, ORDINAL_MAX, PPM, TEXT_BYTES_MAX
 from kirmash.messages.units import canonical_decimal
 from kirmash.protocol.times import text_from_time, time_from_text
@@ -48,6 +48,8 @@ _FORMS: Final[dict[Form, tuple[re.Pattern[str], str]]] = {
     Form.COUNTRY: (re.compile("[A-Z]{2}", re.ASCII), "two capital letters (ISO 3166-1)"),
     Form.CURRENCY: (re.compile("[A-Z]{3}", re.ASCII), "three capital letters (ISO 4217)"),
     Form.UNIT: (re.compile("[A-Z0-9]{1,3}", re.ASCII), "one to three capital letters or digits (UN/CEFACT)"),
+    Form.PERSON: (re.compile(PERSON_PATTERN, re.ASCII), "person- and 32 digits of 0-9a-f"),
+    Form.HASH: (re.compile(HASH_PATTERN, re.ASCII), "a SHA-256 in 64 digits of 0-9a-f"),
 }
 _ORDINAL_TEXT: Final = re.compile("[0-9]{1,16}", re.ASCII)
 

@@ -5,13 +5,14 @@ In: any offset up to 23:59, at most nine decimals, 1970 to 9999, no leap second,
 
 import datetime as dt
 import re
-from functools import lru_cache
 from typing import Final
 
+from kirmash.messages.times import SECONDS_END, text_from_time
 from kirmash.messages.units import Time
 
+__all__ = ["text_from_time", "time_from_text"]
+
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_SECONDS_END: Final = int((dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC) - _EPOCH).total_seconds()) + 1
 _FORM: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
 )
@@ -31,14 +32,6 @@ def time_from_text(text: str) -> Time:
     if sign is not None:
         offset = int(hours) * 3600 + int(minutes) * 60
         seconds += offset if sign == "-" else -offset
-    if not 0 <= seconds < _SECONDS_END:
+    if not 0 <= seconds < SECONDS_END:
         raise ValueError("times go from 1970 to 9999 (UTC)")
     return seconds, int((fraction or "").ljust(9, "0"))
-
-
-@lru_cache(maxsize=4096)
-def text_from_time(time: Time) -> str:
-    """RFC 3339 in UTC with nine digits and Z. What halts moved beyond 9999 is shown as its last instant."""
-    seconds, nanos = time if time[0] < _SECONDS_END else (_SECONDS_END - 1, 999_999_999)
-    moment = _EPOCH + dt.timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"

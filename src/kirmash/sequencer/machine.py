@@ -148,40 +148,45 @@ class Machine:
         own commands, and what they owe each other stands in the journal.
         """
         records = [codec.decode_record(data) for data in rows]
-        frames = [
-            codec.encode(Frame(r.number, r.time, r.actor_kind, r.actor, r.command))
-            for r in records
-            if r.decider is Decider.MARKET
+        _in_places(records, self.number, self.time)
+        market, office, encode = Decider.MARKET, self.office, codec.encode
+        given = [record for record in records if record.decider is market]
+        # A frame is the array of its fields; a tuple is made quicker than a Frame and has the same bytes.
+        decided = self.market.apply_batch([encode((r.number, r.time, r.actor_kind, r.actor, r.command)) for r in given])
+        _compare(given, decided)
+        # Most records come from outside to the market and owe nothing; only the others are looked at one by one.
+        stirring: list[tuple[Record, bytes | None]] = [
+            (record, events)
+            for record, events in zip(given, decided, strict=True)
+            if _DEAL_MADE in events or record.cause is not None
         ]
-        decided = iter(self.market.apply_batch(frames))
-        for record in records:
-            # Most records come from outside with nothing owed; `_expect` knows the rest, and what to say of a bad one.
-            owed = self._pending[record.decider]
-            usual = record.cause is None and not owed and record.number == self.number + 1 and record.time >= self.time
-            depth = 0 if usual else self._expect(record, self.number, self.time)
-            self.number, self.time = record.number, record.time
-            if record.decider is Decider.MARKET:
-                events = next(decided)
-                # Follow-ups have follow-ups where outside commands have none (hold_withdrawal).
-                if _DEAL_MADE in events or record.cause is not None:
-                    self._owe(
-                        record.number, depth + 1, react_to_market(record.number, record.command, events, self.office)
-                    )
-            else:
+        stirring += [(record, None) for record in records if record.decider is not market]
+        stirring.sort(key=_number_of)
+        number, first, owed_by = self.number, self.number + 1, self._pending
+        for record, events in stirring:
+            if owed_by[market] and record.number > number + 1:
+                self._expect(records[number + 1 - first], number, self.time)
+            number, cause = record.number, record.cause
+            if cause is None and owed_by[record.decider]:
+                self._expect(record, number - 1, self.time)
+            depth = 0 if cause is None else self._take_pending(record)
+            if events is None:
                 command = codec.decode_command(record.command)
-                made = self.office.apply(record.number, record.time, Actor(record.actor_kind, record.actor), command)
-                events = codec.encode(made)
-                self._owe(record.number, depth + 1, react(record.number, command, made, self.office))
-            if record.events != msgspec.Raw(events):
-                raise MachineFault(f"record {record.number}: {_OTHERWISE}")
-        self.chain = chain
+                made = office.apply(number, record.time, Actor(record.actor_kind, record.actor), command)
+                if bytes(record.events) != encode(made):
+                    raise MachineFault(f"record {number}: {_OTHERWISE}")
+                reactions = react(number, command, made, office)
+            else:
+                reactions = react_to_market(number, record.command, events, office)
+            if reactions:
+                self._owe(number, depth + 1, reactions)
+        if owed_by[market] and number != records[-1].number:
+            self._expect(records[number + 1 - first], number, self.time)
+        self.number, self.time, self.chain = records[-1].number, records[-1].time, chain
 
     def _expect(self, record: Record, number: int, time: Time) -> int:
         """Whether a record may follow this number and time; gives its depth in a chain of follow-ups."""
-        if record.number != number + 1:
-            raise MachineFault(f"record {record.number} where {number + 1} was expected")
-        if record.time < time:
-            raise MachineFault(f"record {record.number}: its time is before that of the record before it")
+        _in_places([record], number, time)
         tag = _tag_of(record.command)
         if record.version != RECORD_VERSION:
             raise MachineFault(f"record {record.number}: version {record.version} is not {RECORD_VERSION}")
@@ -266,6 +271,31 @@ class Machine:
             self._pending[decider].append(
                 FollowUp(cause, name, part, depth, decider, msgspec.Raw(codec.encode(command)))
             )
+
+
+def _number_of(decided: tuple[Record, bytes | None]) -> int:
+    return decided[0].number
+
+
+def _in_places(records: Sequence[Record], number: int, time: Time) -> None:
+    """MachineFault at the first record that may not follow the number and time before it."""
+    numbers = [record.number for record in records]
+    times = [time, *[record.time for record in records]]
+    if numbers == list(range(number + 1, number + 1 + len(records))) and times == sorted(times):
+        return
+    for record in records:
+        if record.number != number + 1:
+            raise MachineFault(f"record {record.number} where {number + 1} was expected")
+        if record.time < time:
+            raise MachineFault(f"record {record.number}: its time is before that of the record before it")
+        number, time = record.number, record.time
+
+
+def _compare(records: Sequence[Record], decided: Sequence[bytes]) -> None:
+    """MachineFault at the first record that has other events than were decided now."""
+    if [record.events for record in records] != list(map(msgspec.Raw, decided)):
+        unequal = (r.number for r, events in zip(records, decided, strict=True) if bytes(r.events) != events)
+        raise MachineFault(f"record {next(unequal)}: {_OTHERWISE}")
 
 
 _OTHERWISE: Final = "the command gives other events than those recorded"

@@ -125,15 +125,16 @@ def _no_collector() -> Iterator[None]:
 @_no_collector()
 def _replay(machine: Machine, reader: Reader, journal: Path, to: int) -> None:
     for rows in reader.record_chunks(machine.number, to):
-        # The chain first, as in hashes.link: damaged bytes never reach a decider.
-        chain = machine.chain
         if rows[-1][0] - machine.number != len(rows):
             expected = next(at for at, row in enumerate(rows, machine.number + 1) if row[0] != at)
             raise JournalDamaged(journal, expected, "is missing; run kirmash verify, take a backup")
-        for number, data, kept in rows:
-            chain = sha256(chain + data).digest()
-            if chain != kept:
-                raise JournalDamaged(
-                    journal, number, "does not fit its hash; run kirmash verify to see what is whole, take a backup"
-                )
-        machine.replay_whole([data for _, data, _ in rows], chain)
+        # The chain first, as in hashes.link: damaged bytes never reach a decider. Each link is looked at with the kept
+        # hash before it, which its own link has vouched for.
+        before, kept = machine.chain, [row[2] for row in rows]
+        links = [sha256(chain + data).digest() for chain, (_, data, _) in zip([before, *kept], rows, strict=False)]
+        if links != kept:
+            number = next(row[0] for row, link in zip(rows, links, strict=True) if row[2] != link)
+            raise JournalDamaged(
+                journal, number, "does not fit its hash; run kirmash verify to see what is whole, take a backup"
+            )
+        machine.replay_whole([data for _, data, _ in rows], kept[-1])

@@ -5,14 +5,12 @@ id is never numbered again; the queue is bounded; after a commit that failed not
 deciders were made anew from what is durable. Which number, time and follow-ups a command gets is Machine's business.
 """
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import msgspec
 
@@ -24,14 +22,13 @@ from kirmash.journal.reader import Reader
 from kirmash.journal.sqlite import CommitHook, Journal
 from kirmash.market import MarketLoader
 from kirmash.messages import codec
-from kirmash.messages.codec import Actor
-from kirmash.messages.commands import FOLLOW_UPS, Command
-from kirmash.messages.kinds import ActorKind
+from kirmash.messages.codec import TIMETABLE, Actor
+from kirmash.messages.commands import Command
+from kirmash.messages.kinds import ActorKind, Decider
 from kirmash.messages.units import Time, time_of
-from kirmash.sequencer import faults
+from kirmash.sequencer import faults, rehearsal
 from kirmash.sequencer.answers import (
     Answer,
-    Busy,
     IdReused,
     NotFromOutside,
     OutcomeUnknown,
@@ -40,16 +37,24 @@ from kirmash.sequencer.answers import (
     Unavailable,
     answer_of,
     first_difference,
+    too_large,
 )
 from kirmash.sequencer.faults import Fault, Key
+from kirmash.sequencer.intake import (
+    BATCH_COMMANDS_MAX,
+    QUEUE_COMMANDS_MAX,
+    Doors,
+    Intake,
+    Item,
+    Rehearsal,
+    Reply,
+    is_from_inside,
+)
 from kirmash.sequencer.machine import Decided, Machine
 from kirmash.sequencer.recovery import Recovered, recover
 from kirmash.sequencer.snapshots import Snapshotter
+from kirmash.sequencer.timetable import TIMETABLE_ORIGIN, Timetable, Timing, concerns
 
-BATCH_COMMANDS_MAX: Final = 1_000
-BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
-QUEUE_COMMANDS_MAX: Final = 20_000
-QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
 RETRY_SECONDS: Final = 1.0  # seconds
 
 _UNKNOWN: Final = "unavailable: outcome unknown, retry with the same id"
@@ -59,25 +64,6 @@ class InternalFault(Exception):
     """The exchange itself failed at a command; the process has to end with exit code 5 (PS-9)."""
 
     exit_code = 5
-
-
-class Doors(NamedTuple):
-    """Whether commands are taken, and why not."""
-
-    open: bool
-    reason: str
-
-
-class _Item(NamedTuple):
-    """A command that waits."""
-
-    key: Key
-    actor: Actor
-    origin: str
-    client_id: str
-    command: Command
-    data: bytes
-    answer: Future[Answer]
 
 
 def system_clock() -> Time:
@@ -99,20 +85,21 @@ class Writer:
         snapshot_every: int = 100_000,
         queue_max: int = QUEUE_COMMANDS_MAX,
         retry_seconds: float = RETRY_SECONDS,
+        timetable: Timing | None = None,
     ) -> None:
         self._folder = folder
         self._load_market = load_market
         self._clock = clock
         self._publish = publish
         self._hook = commit_hook
-        self._queue_max = queue_max
+        self._intake = Intake(queue_max)
         self._retry_seconds = retry_seconds
-        self._queue: deque[_Item] = deque()
-        self._queued_bytes = 0
-        # Guards the queue, the doors and the wish to stop; the writer's thread waits on it for commands.
-        self._changed = threading.Condition()
-        self._stopping = False
-        self._doors = Doors(False, "starting")
+        self._timing = timetable
+        # What is due next, made anew with the machine; the writer's thread alone looks at it. None: no timetable runs.
+        self._timetable: Timetable | None = None
+        # When a write failed last: until then the exchange was not down.
+        self._failed_at: Time = (0, 0)
+        self._rehearsing = ThreadPoolExecutor(1, "rehearsal")
         self._refused = faults.refused(folder.path)
         self._snapshots = Snapshotter(folder.snapshots, snapshot_every)
         self._thread = ThreadPoolExecutor(1, "writer")
@@ -137,7 +124,7 @@ class Writer:
     @property
     def doors(self) -> Doors:
         """Whether commands are taken now."""
-        return self._doors
+        return self._intake.doors
 
     @property
     def snapshots(self) -> Snapshotter:
@@ -149,24 +136,55 @@ class Writer:
         """Whether a reader with an open transaction keeps the WAL from being emptied."""
         return self._checkpointer is not None and self._checkpointer.blocked
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be decided."""
+        return self._intake.waiting
+
+    @property
+    def head(self) -> Head:
+        """Where the journal ends; for any thread, so it may be one batch old."""
+        return self._journal.head
+
+    @property
+    def last_time(self) -> Time:
+        """The time of the last record that was decided."""
+        return self._machine.time
+
     def submit(self, actor: Actor, origin: str, client_id: str, command: Command) -> Future[Answer]:
         """Hand in a command. The future gives the durable answer, or raises a Refused; it never blocks.
 
         The doors before this one have checked who asks and the command's shape.
         """
         answer: Future[Answer] = Future()
+        self.submit_to(answer, actor, origin, client_id, command)
+        return answer
+
+    def submit_to(self, answer: Reply, actor: Actor, origin: str, client_id: str, command: Command) -> None:
+        """Hand in a command; `answer` is told the outcome, after everything that it rests on was published."""
         key = (actor.kind, actor.id, client_id)
-        item = _Item(key, actor, origin, client_id, command, codec.encode(command), answer)
-        if type(command) in FOLLOW_UPS or actor.kind is ActorKind.REACTOR:
-            answer.set_exception(NotFromOutside("only the exchange itself gives this command"))
-            return answer
-        if item.key in self._refused:
-            answer.set_exception(RefusedFault(f"client id {client_id} made the exchange fail; ask the operator"))
-            return answer
-        refusal = self._enqueue(item)
+        item = Item(key, actor, origin, client_id, command, codec.encode(command), answer)
+        refusal: Refused | None
+        if is_from_inside(actor, command):
+            refusal = NotFromOutside("only the exchange itself gives this command")
+        elif item.key in self._refused:
+            refusal = RefusedFault(f"client id {client_id} made the exchange fail; ask the operator")
+        else:
+            refusal = too_large(type(command), len(item.data)) or self._intake.put(item)
         if refusal is not None:
             answer.set_exception(refusal)
-        return answer
+
+    def rehearse(self, actor: Actor, origin: str, command: Command) -> Future[bytes]:
+        """What a command would give if it were numbered next: its events in canonical bytes; nothing is numbered.
+
+        The future raises a Refused where that cannot be told now.
+        """
+        events: Future[bytes] = Future()
+        if is_from_inside(actor, command):
+            events.set_exception(NotFromOutside("only the exchange itself gives this command"))
+        elif (refusal := self._intake.put_rehearsal(Rehearsal(actor, origin, command, events))) is not None:
+            events.set_exception(refusal)
+        return events
 
     def start(self) -> Recovered:
         """Recover, number what was owed, and open the doors. Raises JournalError or a fault; then nothing runs."""
@@ -176,14 +194,16 @@ class Writer:
         assert self.recovered is not None
         return self.recovered
 
+    def wake(self) -> None:
+        """Have an idle writer read its clock again, for clocks that jump; without this it does so within a second."""
+        self._intake.wake()
+
     def stop(self) -> Head | None:
         """Close the doors, answer what waits, take a snapshot, empty the WAL, end. Gives the head, None after a fault.
 
         Raises what ended the writer, an InternalFault above all.
         """
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._intake.stop()
         return self.wait()
 
     def wait(self) -> Head | None:
@@ -193,50 +213,35 @@ class Writer:
         self._ended.result()
         return self._journal.head
 
+    def ending(self) -> BaseException | None:
+        """Wait until the writer has ended; what ended it, None where that was a stop."""
+        return None if self._ended is None else self._ended.exception()
+
     # The writer's thread ---------------------------------------------------------------------------------------
 
-    def _enqueue(self, item: _Item) -> Refused | None:
-        with self._changed:
-            if self._stopping:
-                return Unavailable("the exchange is stopping")
-            if not self._doors.open:
-                return Unavailable(f"the exchange takes no commands: {self._doors.reason}")
-            if len(self._queue) >= self._queue_max or self._queued_bytes + len(item.data) > QUEUE_BYTES_MAX:
-                return Busy("too many commands are waiting; try again")
-            if not self._queue:
-                self._changed.notify_all()
-            self._queue.append(item)
-            self._queued_bytes += len(item.data)
-        return None
+    def _seconds_until_due(self) -> float | None:
+        return self._timetable.seconds_until_due(self._now()) if self._timetable is not None else None
 
-    def _take(self) -> list[_Item]:
-        """The commands of the next batch; empty when the writer is to end."""
-        with self._changed:
-            while not self._queue and not self._stopping:
-                self._changed.wait()
-            taken: list[_Item] = []
-            size = 0
-            while self._queue and len(taken) < BATCH_COMMANDS_MAX:
-                if taken and size + len(self._queue[0].data) > BATCH_BYTES_MAX:
-                    break
-                taken.append(self._queue.popleft())
-                size += len(taken[-1].data)
-            self._queued_bytes -= size
-        return taken
+    def _now(self) -> Time:
+        """The time that a command numbered now gets (PS-8.7)."""
+        return max(self._machine.time, self._clock())
 
     def _run(self) -> None:
         try:
-            while taken := self._take():
+            while (taken := self._intake.take(self._seconds_until_due)) is not None:
                 # A future that its owner gave up is not decided; from here on giving up comes too late.
                 self._batch([item for item in taken if item.answer.set_running_or_notify_cancel()])
-            if self._doors.open:
+                if (wanted := self._intake.take_rehearsal()) is not None:
+                    self._rehearse(wanted)
+            if self._intake.doors.open:
                 self._snapshots.take(self._machine, self._journal.exchange_id)
         finally:
-            self._close_doors("the exchange has stopped")
+            self._intake.close("the exchange has stopped")
             self._snapshots.close()
+            self._rehearsing.shutdown()
             self._close_journal()
 
-    def _batch(self, items: list[_Item]) -> None:
+    def _batch(self, items: list[Item]) -> None:
         decided: list[Decided] = []
         outcomes: list[Answer | Refused] | None = None
         failure: StorageFailed | None = None
@@ -249,18 +254,29 @@ class Writer:
                 for item in items:
                     item.answer.set_exception(OutcomeUnknown(_UNKNOWN))
         if failure is not None:
+            self._failed_at = self._now()
             self._reopen(failure)
             return
         assert outcomes is not None
+        # Published before it is answered, so that whoever has the answer finds what it speaks of.
+        self._tell(decided)
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 item.answer.set_exception(outcome)
             else:
                 item.answer.set_result(outcome)
-        self._tell(decided)
         self._snapshots.take_if_due(self._machine, self._journal.exchange_id)
 
-    def _decide_durably(self, items: Sequence[_Item], decided: list[Decided]) -> list[Answer | Refused]:
+    def _rehearse(self, wanted: Rehearsal) -> None:
+        """Begin a rehearsal; its end is waited for elsewhere."""
+        try:
+            begun = rehearsal.begin(self._machine, wanted.actor, wanted.origin, wanted.command, self._now())
+        except OSError as error:
+            wanted.events.set_exception(Unavailable(f"no process can be made for it: {error.strerror}"))
+        else:
+            self._rehearsing.submit(rehearsal.finish, wanted.events, *begun)
+
+    def _decide_durably(self, items: Sequence[Item], decided: list[Decided]) -> list[Answer | Refused]:
         """An outcome for each command, which may be told: what it rests on is committed."""
         outcomes = self._decide(items, decided)
         if decided:
@@ -269,28 +285,75 @@ class Writer:
                 self._checkpointer.noted(sum(len(entry.data) for entry in decided))
         return outcomes
 
-    def _decide(self, items: Sequence[_Item], decided: list[Decided]) -> list[Answer | Refused]:
+    def _decide(self, items: Sequence[Item], decided: list[Decided]) -> list[Answer | Refused]:
         """An outcome for each command, not to be told before `decided` is durable."""
         outcomes: list[Answer | Refused] = []
-        fresh: dict[Key, tuple[_Item, Answer]] = {}
+        fresh: dict[Key, tuple[Item, Answer]] = {}
         known = self._journal.find([item.key for item in items])
+        if not items:
+            self._number_due(self._now(), decided)
         for item in items:
             outcome = self._repeated(item, known.get(item.key), fresh)
             if outcome is None:
-                with _FaultGuard(self, item, decided):
-                    decided += self._machine.submit(
-                        item.actor, item.origin, item.client_id, item.command, self._clock()
-                    )
-                outcome = answer_of(decided[-1].record)
-                fresh[item.key] = (item, outcome)
+                outcome = self._number_in_turn(item, decided)
+                if isinstance(outcome, Answer):
+                    fresh[item.key] = (item, outcome)
             outcomes.append(outcome)
-        if fresh:
+        if decided:
             with _FaultGuard(self, None, decided):
                 decided += self._machine.settle(self._clock())
         return outcomes
 
+    def _number_in_turn(self, item: Item, decided: list[Decided]) -> Answer | Refused:
+        """Number a command from outside behind what was due before it (PS-11.2)."""
+        now = self._clock()
+        if self._timing is not None and self._timetable is not None:
+            now = max(self._machine.time, now)
+            if (too_soon := self._timing.too_soon(item.command, now)) is not None:
+                return too_soon
+            if self._timetable.next_due is not None and self._timetable.next_due <= now:
+                self._number_due(now, decided)
+        self._number(item, now, decided)
+        return answer_of(decided[-1].record)
+
+    def _number(self, item: Item, now: Time, decided: list[Decided]) -> None:
+        with _FaultGuard(self, item, decided):
+            decided += self._machine.submit(item.actor, item.origin, item.client_id, item.command, now)
+            if self._timetable is not None and concerns(item.command):
+                record = decided[-1].record
+                self._timetable.fold(record.time, item.command, record.events)
+
+    def _number_due(self, now: Time, decided: list[Decided]) -> None:
+        """Number every command of the timetable that is due at this time."""
+        with _FaultGuard(self, None, decided):
+            while self._timetable is not None and (command := self._timetable.due(now)) is not None:
+                self._number_own(command, now, decided)
+
+    def _number_own(self, command: Command, now: Time, decided: list[Decided]) -> None:
+        """Number a command of the timetable, inside of a guard. Its client id is its own number, so nobody else's."""
+        assert self._timetable is not None
+        decided += self._machine.settle(now, Decider.MARKET)
+        client_id = str(self._machine.number + 1)
+        key = (TIMETABLE.kind, TIMETABLE.id, client_id)
+        nobody: Future[Answer] = Future()
+        item = Item(key, TIMETABLE, TIMETABLE_ORIGIN, client_id, command, codec.encode(command), nobody)
+        self._number(item, now, decided)
+        self._timetable.was_given(command)
+
+    def _number_owed(self, decided: list[Decided]) -> None:
+        """Number what a start owes before the doors open: halts after a downtime (PS-11.5), follow-ups (PS-7.4)."""
+        machine, clock = self._machine, self._clock()
+        last = max(machine.time, self._failed_at)
+        with _FaultGuard(self, None, decided):
+            if self._timing is not None:
+                self._timetable = Timetable.from_state(machine.market.state())
+                if self._timing.was_down(last, clock):
+                    for command in self._timetable.after_downtime(clock):
+                        self._number_own(command, clock, decided)
+            decided += machine.settle(clock)
+
     def _repeated(
-        self, item: _Item, number: int | None, fresh: dict[Key, tuple[_Item, Answer]]
+        self, item: Item, number: int | None, fresh: dict[Key, tuple[Item, Answer]]
     ) -> Answer | Refused | None:
         """The outcome of a command whose id was used before, in this batch or under a number; else None."""
         if number is None:
@@ -315,11 +378,11 @@ class Writer:
                 self.recovered = recover(self._folder.journal, self._load_market)
             if self._published is None:
                 self._published = self.recovered.machine.number
-            machine = self._machine = self.recovered.machine
+            self._machine = self.recovered.machine
             journal.try_write()
             journal.grow_wal()
-            with _FaultGuard(self, None, []):
-                owed = machine.settle(self._clock())
+            owed: list[Decided] = []
+            self._number_owed(owed)
             if owed:
                 journal.append(owed)
         except (JournalError, InternalFault):
@@ -327,8 +390,7 @@ class Writer:
             raise
         self._checkpointer = Checkpointer(self._folder.journal)
         self._snapshots.began_at(self.recovered.machine.number - self.recovered.replayed - len(owed))
-        with self._changed:
-            self._doors = Doors(True, "open")
+        self._intake.open()
         self._tell_from_journal()
 
     def _tell(self, decided: Sequence[Decided]) -> None:
@@ -348,15 +410,14 @@ class Writer:
     def _reopen(self, error: JournalError) -> None:
         """After a failed write: stay closed until the disk takes writes again, then go on from what is durable."""
         while True:
-            self._close_doors(str(error))
+            self._intake.close(str(error))
             self._close_journal()
             try:
                 self._open()
             except StorageFailed as again:
                 error = again
-                with self._changed:
-                    if self._changed.wait_for(lambda: self._stopping, self._retry_seconds):
-                        raise
+                if self._intake.wait_for_stop(self._retry_seconds):
+                    raise
             else:
                 return
 
@@ -367,17 +428,7 @@ class Writer:
             self._checkpointer = None
         self._journal.close()
 
-    def _close_doors(self, reason: str) -> None:
-        with self._changed:
-            self._doors = Doors(False, reason)
-            waiting = list(self._queue)
-            self._queue.clear()
-            self._queued_bytes = 0
-        for item in waiting:
-            if item.answer.set_running_or_notify_cancel():
-                item.answer.set_exception(Unavailable(f"the exchange takes no commands: {reason}"))
-
-    def keep_fault(self, item: _Item | None, before: Sequence[Decided], error: BaseException) -> str:
+    def keep_fault(self, item: Item | None, before: Sequence[Decided], error: BaseException) -> str:
         """Write down the command at which the exchange failed, or that it was a follow-up; gives the file's name."""
         actor = item.actor if item is not None else Actor(ActorKind.REACTOR, "")
         fault = Fault(
@@ -403,7 +454,7 @@ class _FaultGuard:
     (no Exception at all), unequal twins. So the guard asks for no type, and it swallows nothing. Storage is not theirs.
     """
 
-    def __init__(self, writer: Writer, item: _Item | None = None, before: Sequence[Decided] | None = None) -> None:
+    def __init__(self, writer: Writer, item: Item | None = None, before: Sequence[Decided] | None = None) -> None:
         self._writer = writer
         self._item = item
         # None while the journal is replayed: what fails then is in the journal already.
@@ -413,7 +464,8 @@ class _FaultGuard:
         return
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is None or isinstance(error, JournalError):
+        # A guard within this one has kept what it guarded, and said so.
+        if error is None or isinstance(error, JournalError | InternalFault):
             return
         where = "while the journal was replayed"
         if self._before is not None:

@@ -1,10 +1,12 @@
 """`kirmash run`: a scenario file against a fresh exchange, without network, timetable or clock (market-rules PS-0).
 
 The whole file is read and checked for shape before the first command is applied. The same file gives the same bytes
-everywhere: times, ids and the exchange id come from the file or are fixed here.
+everywhere: times, ids and the exchange id come from the file or are fixed here. A line with what follows from it is
+one batch. No file is opened here.
 """
 
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +30,8 @@ from kirmash.protocol.shapes import (
     read_text,
     read_time,
 )
+from kirmash.sequencer import faults
+from kirmash.sequencer.faults import Fault
 from kirmash.sequencer.machine import Decided, Machine
 
 SCENARIO_EXCHANGE_ID: Final = "scenario"
@@ -47,6 +51,17 @@ class ScenarioError(Exception):
         self.field = error.field
         self.reason = error.reason
         self.rule = error.rule
+
+
+class ScenarioFault(Exception):
+    """The exchange itself failed at a line, which is well formed (PS-9); `fault` is what is to be kept of it."""
+
+    exit_code = 5
+
+    def __init__(self, line: int, fault: Fault) -> None:
+        super().__init__(f"line {line}: {fault.what}")
+        self.line = line
+        self.fault = fault
 
 
 class ScenarioLine(Struct, frozen=True):
@@ -116,9 +131,11 @@ class ScenarioRun:
         self._events = 0
 
     def apply(self, line: ScenarioLine) -> list[Decided]:
-        """Number one line and all that follows from it."""
-        decided = self.machine.submit(line.actor, SCENARIO_ORIGIN, line.client_id, line.command, line.at)
-        return decided + self.machine.settle(line.at)
+        """Number one line and all that follows from it. Raises ScenarioFault; then the exchange can't be used again."""
+        with _FaultGuard(self.machine, line):
+            decided = self.machine.submit(line.actor, SCENARIO_ORIGIN, line.client_id, line.command, line.at)
+        with _FaultGuard(self.machine, line, decided):
+            return decided + self.machine.settle(line.at)
 
     def present(self, decided: Iterable[Decided]) -> Iterator[JsonObject]:
         """The output lines of these records."""
@@ -136,6 +153,41 @@ class ScenarioRun:
             "state_hash": self.machine.state_hash().hex(),
             "chain_hash": self.machine.chain.hex(),
         }
+
+
+class _FaultGuard:
+    """Turns whatever escapes from the deciders into ScenarioFault, as the writer does (docs/internals/faults.md).
+
+    A trap of the native market is no Exception, so no type is asked for; only the user's Ctrl-C is not theirs.
+    `decided` is the line's own record, where what is tried now follows from it.
+    """
+
+    def __init__(self, machine: Machine, line: ScenarioLine, decided: Iterable[Decided] | None = None) -> None:
+        self._machine = machine
+        self._line = line
+        self._decided = decided
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return
+        line, follow_up = self._line, self._decided is not None
+        actor = Actor(ActorKind.REACTOR, "") if follow_up else line.actor
+        fault = Fault(
+            faults.FAULT_FORMAT,
+            self._machine.number + 1,
+            line.at,
+            actor.kind,
+            actor.id,
+            "" if follow_up else SCENARIO_ORIGIN,
+            "" if follow_up else line.client_id,
+            faults.NO_COMMAND if follow_up else msgspec.Raw(codec.encode(line.command)),
+            f"{type(error).__name__}: {error}",
+            tuple(msgspec.Raw(entry.data) for entry in self._decided or ()),
+        )
+        raise ScenarioFault(line.line, fault) from error
 
 
 def run_lines(lines: Iterable[bytes], market: str | None, name: str = "scenario") -> RunResult:

@@ -186,7 +186,8 @@ encode: Final = msgspec.msgpack.Encoder().encode
 """Canonical bytes of a list of events, or of a state."""
 
 decode_frame: Final = msgspec.msgpack.Decoder(MarketFrame).decode
-_decode_state: Final = msgspec.msgpack.Decoder(StateRow).decode
+decode_state: Final = msgspec.msgpack.Decoder(StateRow).decode
+"""The rows of a state, of either market, as they stand; `load` is what makes a market of them and tests them."""
 
 Key = TypeVar("Key", str, int, AccountKey, EntryKey)
 Value = TypeVar("Value")
@@ -301,7 +302,7 @@ def _order_row(it: Order) -> OrderRow:
 def load(data: bytes) -> State:
     """The state that these bytes say. Raises StateRefused for any bytes that `dump` does not give."""
     try:
-        row = _decode_state(data)
+        row = decode_state(data)
     except msgspec.DecodeError as wrong:
         raise StateRefused(str(wrong)) from wrong
     try:

@@ -79,15 +79,13 @@ def _write(script: Script, rng: random.Random) -> None:
 
 
 def _setup(script: Script) -> list[Command]:
-    at, needs = "2022-12-05T07:00:00Z", script.needs()
+    at = "2022-12-05T07:00:00Z"
     liquid = {"purity": "99 %", "packaging": "tank container", "hazard_class": "6.1"}
     made = [
         listing.card_command(at, "acetone-cyanohydrin", "acetone-cyanohydrin", liquid),
         listing.instrument_command(at, ACN, "acetone-cyanohydrin", "FCA", "Minsk", "export"),
     ]
-    for company in CAST:
-        funds = [(None, companies.generous(needs.get((company.participant, None), 0), 100_00))]
-        made += companies.enrolment(company, at, "industrial-consumer", "export", "USD", funds)
+    made += companies.enrolments(CAST, script.needs(), at, "industrial-consumer", "export", "USD", 100_00)
     phases = (("INTAKE", "06:00"), ("TRADING", "08:00"), ("CLOSING", "09:30"), ("CLOSED", "09:35"))
     made.append(
         listing.operator_command(
@@ -98,11 +96,8 @@ def _setup(script: Script) -> list[Command]:
             purpose="export",
             mechanism="cdca",
             instruments=[{"instrument": ACN.instrument, "lower": "1200", "upper": "2800"}],
-            phases=listing.plan([(phase, f"{DAY}T{time}:00Z") for phase, time in phases]),
-            deposit=[
-                listing.deposit_row("buy", False, "USD", RATE.rate_ppm, RATE.floor),
-                listing.deposit_row("sell", True, "USD", RATE_RESIDENT.rate_ppm, RATE_RESIDENT.floor),
-            ],
+            phases=listing.day_plan(DAY, phases),
+            deposit=listing.export_deposit("USD", RATE, RATE_RESIDENT),
         )
     )
     return made
@@ -111,7 +106,7 @@ def _setup(script: Script) -> list[Command]:
 def generate(seed: int) -> list[Command]:
     """Returns the commands of the scenario in exact order."""
     rng = random.Random(seed)
-    rates = {(c.participant, s): RATE_RESIDENT if c.resident else RATE for c in CAST for s in c.sides}
+    rates = companies.rates_of(CAST, RATE, RATE_RESIDENT)
     script = Script(f"{DAY}T06:00:00Z", SESSION, companies.participant_of(CAST), rates)
     _write(script, rng)
     return with_ids([*_setup(script), *script.commands])

@@ -75,15 +75,13 @@ def _write(script: Script, rng: random.Random) -> None:
 
 
 def _setup(script: Script) -> list[Command]:
-    at, needs = "2025-02-17T07:00:00Z", script.needs()
+    at = "2025-02-17T07:00:00Z"
     made: list[Command] = []
     for item, fat, _ in KINDS:
         kind = {"fat_content": fat, "grade": "highest", "packaging": "monolith 20 kg"}
         made.append(listing.card_command(at, "butter", item.instrument, kind))
         made.append(listing.instrument_command(at, item, item.instrument, "FCA", "Grodno", "export"))
-    for company in CAST:
-        funds = [(None, companies.generous(needs.get((company.participant, None), 0), 100_00))]
-        made += companies.enrolment(company, at, "agricultural", "export", "USD", funds)
+    made += companies.enrolments(CAST, script.needs(), at, "agricultural", "export", "USD", 100_00)
     phases = (("INTAKE", "07:00"), ("TRADING", "09:00"), ("CLOSING", "11:00"), ("CLOSED", "11:05"))
     made.append(
         listing.operator_command(
@@ -94,11 +92,8 @@ def _setup(script: Script) -> list[Command]:
             purpose="export",
             mechanism="cdca",
             instruments=[{"instrument": item.instrument} for item, _, _ in KINDS],
-            phases=listing.plan([(phase, f"{DAY}T{time}:00Z") for phase, time in phases]),
-            deposit=[
-                listing.deposit_row("buy", False, "USD", RATE.rate_ppm, RATE.floor),
-                listing.deposit_row("sell", True, "USD", RATE_RESIDENT.rate_ppm, RATE_RESIDENT.floor),
-            ],
+            phases=listing.day_plan(DAY, phases),
+            deposit=listing.export_deposit("USD", RATE, RATE_RESIDENT),
         )
     )
     return made
@@ -107,7 +102,7 @@ def _setup(script: Script) -> list[Command]:
 def generate(seed: int) -> list[Command]:
     """Returns the commands of the scenario in exact order."""
     rng = random.Random(seed)
-    rates = {(c.participant, s): RATE_RESIDENT if c.resident else RATE for c in CAST for s in c.sides}
+    rates = companies.rates_of(CAST, RATE, RATE_RESIDENT)
     script = Script(f"{DAY}T07:00:00Z", SESSION, companies.participant_of(CAST), rates)
     _write(script, rng)
     return with_ids([*_setup(script), *script.commands])

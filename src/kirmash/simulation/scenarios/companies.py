@@ -7,10 +7,10 @@ made here. Natural persons have no names at all: a trader is an id that starts w
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kirmash.simulation.scenarios.script import Command, decimal_text
+from kirmash.simulation.scenarios.script import Command, DepositRate, decimal_text
 
 INVENTED = " (invented)"
 
@@ -124,6 +124,33 @@ def enrolment(
         amount = decimal_text(minor, 2)
         add("credit_deposit", participant=company.participant, client=client_id, currency=currency, amount=amount)
     return commands
+
+
+def enrolments(
+    cast: Iterable[Company],
+    needs: Mapping[tuple[str, str | None], int],
+    at: str,
+    section: str,
+    purpose: str,
+    currency: str,
+    step: int,
+) -> list[Command]:
+    """Returns the enrolment of companies without clients, each with generous funds for what its account will need.
+
+    `needs` is in minor units by participant and client; `step` in minor units.
+    """
+    commands: list[Command] = []
+    for company in cast:
+        funds = generous(needs.get((company.participant, None), 0), step)
+        commands += enrolment(company, at, section, purpose, currency, [(None, funds)])
+    return commands
+
+
+def rates_of(
+    cast: Iterable[Company], foreign: DepositRate, resident: DepositRate
+) -> dict[tuple[str, str], DepositRate]:
+    """Returns the deposit rate of each participant and side that it trades on."""
+    return {(c.participant, side): resident if c.resident else foreign for c in cast for side in c.sides}
 
 
 def generous(need: int, step: int) -> int:

@@ -226,7 +226,7 @@ def _setup(market: Market, script: Script) -> list[Command]:
                 }
                 for good in GOODS
             ],
-            phases=listing.plan([(phase, f"{DAY}T{time}:00Z") for phase, time in phases]),
+            phases=listing.day_plan(DAY, phases),
             deposit=[listing.deposit_row(side, True, "BYN", RATE.rate_ppm, RATE.floor) for side in ("buy", "sell")],
         )
     )

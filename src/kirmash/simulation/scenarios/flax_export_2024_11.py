@@ -66,7 +66,7 @@ def _lives(rng: random.Random) -> list[Life]:
 
 
 def _setup(script: Script) -> list[Command]:
-    at, needs = "2024-11-18T07:00:00Z", script.needs()
+    at = "2024-11-18T07:00:00Z"
     fibre = {"fineness": "0.8 tex", "length": "40 mm", "moisture": "12 %"}
     made = [
         listing.card_command(at, "flax-fibre-cottonized", "flax-cottonised", fibre),
@@ -81,9 +81,7 @@ def _setup(script: Script) -> list[Command]:
             conditional_allowed=False,
         ),
     ]
-    for company in CAST:
-        funds = [(None, companies.generous(needs.get((company.participant, None), 0), 100_00))]
-        made += companies.enrolment(company, at, "agricultural", "export", "USD", funds)
+    made += companies.enrolments(CAST, script.needs(), at, "agricultural", "export", "USD", 100_00)
     made.append(
         listing.operator_command(
             at,
@@ -94,10 +92,7 @@ def _setup(script: Script) -> list[Command]:
             mechanism="call",
             instruments=[{"instrument": FLAX.instrument, "reference": "2950"}],
             phases=call_session.phase_plan(DAY),
-            deposit=[
-                listing.deposit_row("buy", False, "USD", RATE.rate_ppm, RATE.floor),
-                listing.deposit_row("sell", True, "USD", RATE_RESIDENT.rate_ppm, RATE_RESIDENT.floor),
-            ],
+            deposit=listing.export_deposit("USD", RATE, RATE_RESIDENT),
         )
     )
     return made
@@ -106,7 +101,7 @@ def _setup(script: Script) -> list[Command]:
 def generate(seed: int) -> list[Command]:
     """Returns the commands of the scenario in exact order."""
     rng = random.Random(seed)
-    rates = {(c.participant, s): RATE_RESIDENT if c.resident else RATE for c in CAST for s in c.sides}
+    rates = companies.rates_of(CAST, RATE, RATE_RESIDENT)
     script = Script(f"{DAY}T06:00:00Z", SESSION, companies.participant_of(CAST), rates)
     lives = _lives(rng)
     curious = CAST[4].trader()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kirmash import data
-from kirmash.simulation.scenarios.script import Command, Listing, decimal_text
+from kirmash.simulation.scenarios.script import Command, DepositRate, Listing, decimal_text
 
 
 def operator_command(at: str, command: str, **fields: Any) -> Command:
@@ -59,6 +59,19 @@ def deposit_row(side: str, resident: bool, currency: str, rate_ppm: int, floor: 
     return {"side": side, "resident": resident, "currency": currency, "rate_ppm": rate_ppm, "floor": floor_text}
 
 
+def export_deposit(currency: str, foreign: DepositRate, resident: DepositRate) -> list[dict[str, Any]]:
+    """Returns the deposit rule of an export session: buyers from abroad, sellers from here."""
+    return [
+        deposit_row("buy", False, currency, foreign.rate_ppm, foreign.floor),
+        deposit_row("sell", True, currency, resident.rate_ppm, resident.floor),
+    ]
+
+
 def plan(phases: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     """Returns a phase plan from pairs of phase and time."""
     return [{"phase": phase, "at": at} for phase, at in phases]
+
+
+def day_plan(day: str, phases: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Returns the phase plan of one day from pairs of phase and time `HH:MM` in UTC."""
+    return plan([(phase, f"{day}T{time}:00Z") for phase, time in phases])

@@ -80,15 +80,13 @@ def _lives(rng: random.Random, buyers: list[Company], singapore: Company, seller
 
 
 def _setup(everybody: list[Company], script: Script) -> list[Command]:
-    at, needs = "2022-11-07T07:00:00Z", script.needs()
+    at = "2022-11-07T07:00:00Z"
     grade = {"species": "pine", "grade": "1-4", "thickness": "50 mm", "width": "100-150 mm", "length": "4-6 m"}
     made = [listing.card_command(at, "sawn-softwood-edged", "pine-board", {**grade, "moisture": "20-22 %"})]
     for item, port in zip(LISTINGS, PORTS, strict=True):
         clauses = ["container delivery"]
         made.append(listing.instrument_command(at, item, "pine-board", "CPT", port, "export", clauses=clauses))
-    for company in everybody:
-        funds = [(None, companies.generous(needs.get((company.participant, None), 0), 500_00))]
-        made += companies.enrolment(company, at, "forest", "export", "USD", funds)
+    made += companies.enrolments(everybody, script.needs(), at, "forest", "export", "USD", 500_00)
     made.append(
         listing.operator_command(
             at,
@@ -99,10 +97,7 @@ def _setup(everybody: list[Company], script: Script) -> list[Command]:
             mechanism="call",
             instruments=[{"instrument": item.instrument} for item in LISTINGS],
             phases=call_session.phase_plan(DAY),
-            deposit=[
-                listing.deposit_row("buy", False, "USD", RATE.rate_ppm, RATE.floor),
-                listing.deposit_row("sell", True, "USD", RATE_RESIDENT.rate_ppm, RATE_RESIDENT.floor),
-            ],
+            deposit=listing.export_deposit("USD", RATE, RATE_RESIDENT),
         )
     )
     return made
@@ -121,7 +116,7 @@ def generate(seed: int) -> list[Command]:
         for i, name in enumerate(companies.invented_names(rng, "BY", 6))
     ]
     everybody = [*sellers, *buyers, singapore]
-    rates = {(c.participant, s): RATE_RESIDENT if c.resident else RATE for c in everybody for s in c.sides}
+    rates = companies.rates_of(everybody, RATE, RATE_RESIDENT)
     script = Script(f"{DAY}T06:00:00Z", SESSION, companies.participant_of(everybody), rates)
     lives = _lives(rng, buyers, singapore, sellers)
     off_grid, late = rng.sample(buyers, 2)

@@ -200,9 +200,7 @@ class Story:
         self.cast = draw_cast(rng)
         bought, offered = draw_plans(rng, self.target)
         self.buys, self.sells = draw_lives(rng, self.cast, bought, offered)
-        rates = {
-            (c.participant, side): RATE_RESIDENT if c.resident else RATE for c in self.cast.all for side in c.sides
-        }
+        rates = companies.rates_of(self.cast.all, RATE, RATE_RESIDENT)
         traders = companies.participant_of(self.cast.all)
         self.script = Script("2022-12-14T03:00:00Z", SESSION, traders, rates)
         self.divided = (0, 0)
@@ -402,10 +400,7 @@ def _session(at: str) -> Command:
                 ("CLOSED", day + "08:05:00Z"),
             )
         ),
-        deposit=[
-            listing.deposit_row("buy", False, "CNY", RATE.rate_ppm, RATE.floor),
-            listing.deposit_row("sell", True, "CNY", RATE_RESIDENT.rate_ppm, RATE_RESIDENT.floor),
-        ],
+        deposit=listing.export_deposit("CNY", RATE, RATE_RESIDENT),
     )
 
 
