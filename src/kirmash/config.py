@@ -1,0 +1,199 @@
+"""The one configuration file of a running exchange (TOML), with overrides from the environment.
+
+Every setting has a default, so an empty file serves. A name that is not known is an error, never ignored. A variable
+KIRMASH_<SECTION>_<NAME> replaces one plain value: KIRMASH_GATEWAY_PORT=9000. `kirmash serve --print-config` prints what
+holds in the end. Nothing secret stands in it: passwords and keys are in the data folder.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+PREFIX: Final = "KIRMASH_"
+
+
+class ConfigError(Exception):
+    """The file or the environment says something that is no setting."""
+
+    exit_code = 2
+
+
+class ExchangeConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the exchange is called and where its days begin and end."""
+
+    name: str = "Kirmash"
+    exchange_id: str = ""
+    time_zone: str = "Europe/Minsk"
+    country: str = "BY"
+
+
+class CoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The writer. `market`: native, reference, both, or empty for the native where it is installed."""
+
+    data: str = "kirmash-data"
+    socket: str = ""
+    market: str = ""
+    snapshot_every: int = 100_000
+    downtime_seconds: int = 30
+    notice_seconds: int = 300
+    disk_warn_percent: int = 10
+    disk_close_percent: int = 2
+
+
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """HTTP and WebSocket. Behind a proxy that speaks TLS: `secure_cookies`, and its addresses in `trusted_proxies`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    secure_cookies: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    connections_max: int = 10_000
+    stop_seconds: int = 3
+
+
+class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sessions, throttles, and what takes two persons (`four_eyes`; `credit_above` in units of the currency)."""
+
+    idle_minutes: int = 30
+    absolute_hours: int = 12
+    manual_per_second: int = 1
+    manual_burst: int = 5
+    key_per_second: int = 200
+    key_burst: int = 400
+    four_eyes: bool = True
+    credit_above: str = "1000000"
+    operator_totp: bool = False
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """`format`: json for machines, text for a terminal."""
+
+    level: str = "info"
+    format: str = "json"
+
+
+class DayOverride(Struct, frozen=True, forbid_unknown_fields=True):
+    """A day that the operator decrees: trading or not, whatever the calendar says."""
+
+    day: str
+    trading: bool
+    why: str = ""
+
+
+class TemplateInstrument(Struct, frozen=True, forbid_unknown_fields=True):
+    """An instrument of a planned session, with the band and reference of create_session (PS-10)."""
+
+    instrument: str
+    reference: str | None = None
+    lower: str | None = None
+    upper: str | None = None
+    down_ppm: int | None = None
+    up_ppm: int | None = None
+
+
+class SessionTemplate(Struct, frozen=True, forbid_unknown_fields=True):
+    """A session that is created on each of its trading days. Times are local, `HH:MM:SS`."""
+
+    name: str
+    section: str
+    purpose: str
+    mechanism: str
+    phases: dict[str, str]
+    instruments: tuple[TemplateInstrument, ...]
+    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    self_trade: str = "cancel_newest"
+    late_entry: bool = False
+    names_at: str = "close"
+    deposit: tuple[dict[str, Any], ...] = ()
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    exchange: ExchangeConfig = ExchangeConfig()
+    core: CoreConfig = CoreConfig()
+    gateway: GatewayConfig = GatewayConfig()
+    identity: IdentityConfig = IdentityConfig()
+    log: LogConfig = LogConfig()
+    days: tuple[DayOverride, ...] = ()
+    sessions: tuple[SessionTemplate, ...] = ()
+    plan_days: int = 2
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return Path(self.core.data)
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket between core and gateway."""
+        return Path(self.core.socket) if self.core.socket else self.data / "core.sock"
+
+
+def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration of a file, None for none, with what the environment overrides. Raises ConfigError."""
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: {error}") from None
+    source = str(file) if file is not None else "defaults"
+    for name, value in environment.items():
+        where = _OVERRIDES.get(name)
+        if where is not None:
+            section, field, kind = where
+            values.setdefault(section, {})[field] = _plain(name, value, kind)
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}; `kirmash serve --print-config` shows every setting") from None
+
+
+def as_toml(config: Config) -> str:
+    """The configuration as a file that `load` reads."""
+    import tomli_w
+
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    return tomli_w.dumps(_without_none(values))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
+    return [_without_none(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _plain(name: str, value: str, kind: Any) -> Any:
+    if kind is bool:
+        if value.lower() not in ("true", "false", "1", "0"):
+            raise ConfigError(f"{name}: {value!r} is neither true nor false")
+        return value.lower() in ("true", "1")
+    if kind is int:
+        if not value.lstrip("-").isdigit():
+            raise ConfigError(f"{name}: {value!r} is no whole number")
+        return int(value)
+    return value
+
+
+def _overrides() -> dict[str, tuple[str, str, Any]]:
+    """Which variables name a setting: its section, name and type."""
+    found: dict[str, tuple[str, str, Any]] = {}
+    for section in msgspec.structs.fields(Config):
+        if isinstance(section.type, type) and issubclass(section.type, Struct):
+            for field in msgspec.structs.fields(section.type):
+                if field.type in (bool, int, str):
+                    name = f"{PREFIX}{section.name}_{field.name}".upper()
+                    found[name] = (section.name, field.name, field.type)
+    return found
+
+
+_OVERRIDES: Final = _overrides()

@@ -1,0 +1,324 @@
+"""A core: one data folder, its writer, its views, and those who follow it.
+
+Three threads meet here. The writer decides and commits; the projecting thread writes the views; everything else,
+followers above all, belongs to one event loop. What the writer says passes through one queue and is handed on in the
+loop in the order in which it was said: records first, then the answers that rest on them.
+"""
+
+import asyncio
+import shutil
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+import structlog
+
+from kirmash.core.projecting import Projecting
+from kirmash.core.settings import CoreSettings
+from kirmash.journal import snapshot as snapshots
+from kirmash.journal.folder import Folder
+from kirmash.journal.proof import prove
+from kirmash.journal.reader import Reader
+from kirmash.messages import codec
+from kirmash.messages.codec import Actor
+from kirmash.messages.commands import Command
+from kirmash.messages.units import Time
+from kirmash.protocol.link import DoorsAre, Projected, Recorded, State, Status
+from kirmash.sequencer.answers import Answer, Refused, Unavailable
+from kirmash.sequencer.machine import Decided
+from kirmash.sequencer.recovery import Recovered
+from kirmash.sequencer.writer import Writer, system_clock
+
+_log: Final = structlog.get_logger("core")
+
+NO_TIME: Final[Time] = (0, 0)
+
+
+class Follower(Protocol):
+    """Who is told the news, in the loop's thread."""
+
+    def told(self, records: Sequence[Decided], answers: Sequence["Said"]) -> None:
+        """New records, and the outcomes of this follower's own requests; either may be empty."""
+        ...
+
+    def noted(self, news: Projected | DoorsAre) -> None:
+        """How far the views are; whether the doors are open."""
+        ...
+
+
+class Said(NamedTuple):
+    """The outcome of one request."""
+
+    request: int
+    outcome: Answer | Refused
+
+
+class _Reply:
+    """Stands where the writer expects a future: takes the outcome and passes it on, once."""
+
+    __slots__ = ("_core", "_follower", "_request")
+
+    def __init__(self, core: "Core", follower: Follower, request: int) -> None:
+        self._core = core
+        self._follower = follower
+        self._request = request
+
+    def set_running_or_notify_cancel(self) -> bool:
+        return True
+
+    def set_result(self, result: Answer) -> None:
+        self._core.say((self._follower, Said(self._request, result)))
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        assert isinstance(exception, Refused)
+        self._core.say((self._follower, Said(self._request, exception)))
+
+
+class Core:
+    """The exchange of one data folder. `start` in the loop that followers live in; `stop` ends it in order."""
+
+    def __init__(self, folder: Folder, settings: CoreSettings, market_name: str) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._market_name = market_name
+        self._said: deque[tuple[Follower, Said] | Sequence[Decided]] = deque()
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop
+        self._followers: set[Follower] = set()
+        self._closed_for: str | None = None
+        self._doors_told: DoorsAre | None = None
+        self._disk: Final = Disk(folder.path, settings.disk_warn_percent, settings.disk_close_percent)
+        self._watching: asyncio.Task[None] | None = None
+        self._projecting = Projecting(folder.journal, folder.path / VIEWS_FILE, self._projected)
+        self.ended: asyncio.Future[None]
+        self.writer: Final = Writer(
+            folder,
+            settings.load_market,
+            clock=settings.clock or system_clock,
+            publish=self._publish,
+            commit_hook=settings.commit_hook,
+            snapshot_every=settings.snapshot_every,
+            timetable=settings.timetable,
+        )
+        self.published = 0
+        """The last number that followers may know."""
+
+    # In the loop's thread --------------------------------------------------------------------------------------
+
+    async def start(self) -> Recovered:
+        """Recover, bring the views up to date in the background, open the doors. Raises JournalError or a fault."""
+        loop = self._loop = asyncio.get_running_loop()
+        self.ended = loop.create_future()
+        recovered = await loop.run_in_executor(None, self.writer.start)
+        self.published = max(self.published, recovered.machine.number)
+        _log.info("recovered", said=recovered.said, number=self.published)
+        self._projecting.start(self.published)
+        self._watching = loop.create_task(self._watch())
+        threading.Thread(target=self._wait_for_writer, name="writer-end", daemon=True).start()
+        return recovered
+
+    async def stop(self) -> None:
+        """Answer what waits, take a snapshot, finish the views, empty the WAL. Raises what ended the writer."""
+        if self._watching is not None:
+            self._watching.cancel()
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, self.writer.stop)
+        finally:
+            await loop.run_in_executor(None, self._projecting.stop)
+            self._flush()
+
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` all news from now on."""
+        self._followers.add(follower)
+        follower.noted(self.doors)
+        follower.noted(Projected(self._projecting.number))
+
+    def unfollow(self, follower: Follower) -> None:
+        """Tell it nothing more."""
+        self._followers.discard(follower)
+
+    def submit(
+        self, follower: Follower, request: int, actor: Actor, origin: str, client_id: str, command: Command
+    ) -> None:
+        """Hand a command to the writer; the outcome is told to the follower."""
+        if self._closed_for is not None:
+            refusal = Unavailable(f"the exchange takes no commands: {self._closed_for}")
+            self.say((follower, Said(request, refusal)))
+            return
+        self.writer.submit_to(_Reply(self, follower, request), actor, origin, client_id, command)
+
+    async def rehearse(self, actor: Actor, origin: str, command: Command) -> bytes:
+        """The events that the command would give now. Raises Refused."""
+        return await asyncio.wrap_future(self.writer.rehearse(actor, origin, command))
+
+    def state(self) -> State:
+        """Where a new follower can start: the newest snapshot, or the beginning."""
+        for file in snapshots.files(self._folder.snapshots):
+            found = snapshots.read(file)
+            if found.number <= self.published:
+                return State(found.number, found.time, found.market, found.office)
+        return State(0, NO_TIME, b"", b"")
+
+    async def records(self, after: int) -> list[bytes]:
+        """Some of the records above `after`, ascending, as they stand in the journal; none if there are none yet."""
+        return await self._loop.run_in_executor(None, _read_records, self._folder.journal, after, self.published)
+
+    async def record(self, request: int, number: int, *, proof: bool) -> Recorded:
+        """A record with its follow-ups, from the journal; none above what followers may know."""
+        file, published = self._folder.journal, self.published
+        return await self._loop.run_in_executor(None, _read_record, file, request, number, published, proof)
+
+    @property
+    def doors(self) -> DoorsAre:
+        """Whether commands are taken."""
+        if self._closed_for is not None:
+            return DoorsAre(False, self._closed_for)
+        return DoorsAre(*self.writer.doors)
+
+    @property
+    def exchange_id(self) -> str:
+        """Whose exchange it is."""
+        with Reader(self._folder.journal) as reader:
+            return reader.exchange_id
+
+    def status(self, request: int) -> Status:
+        """How the core is now."""
+        doors, head = self.doors, self.writer.head
+        recovered = self.writer.recovered
+        return Status(
+            request,
+            self.published,
+            self.writer.last_time,
+            head.hash,
+            self._projecting.number,
+            doors.open,
+            doors.reason,
+            self.writer.waiting,
+            self.writer.wal_is_blocked,
+            self._disk.free,
+            self._disk.total,
+            self.writer.snapshots.failure,
+            recovered.said if recovered is not None else "",
+            self._market_name,
+        )
+
+    async def _watch(self) -> None:
+        """Doors and disk, looked at every second."""
+        while True:
+            found = self._disk.look()
+            if found != self._closed_for:
+                self._closed_for = found
+                if found is not None:
+                    _log.error("closed for commands", reason=found)
+            doors = self.doors
+            if doors != self._doors_told:
+                self._doors_told = doors
+                for follower in tuple(self._followers):
+                    follower.noted(doors)
+            await asyncio.sleep(1)
+
+    def _flush(self) -> None:
+        """Hand on what was said since the last time."""
+        self._scheduled = False
+        records: list[Decided] = []
+        answers: dict[Follower, list[Said]] = {}
+        while self._said:
+            said = self._said.popleft()
+            if isinstance(said, tuple):
+                answers.setdefault(said[0], []).append(said[1])
+            else:
+                records += said
+        if records:
+            self.published = records[-1].record.number
+        for follower in tuple(self._followers):
+            mine = answers.get(follower, ())
+            if records or mine:
+                follower.told(records, mine)
+
+    # In the writer's and the projecting thread -------------------------------------------------------------------
+
+    def say(self, said: tuple[Follower, Said] | Sequence[Decided]) -> None:
+        """Queue something for the loop; from any thread."""
+        self._said.append(said)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon_threadsafe(self._flush)
+
+    def _publish(self, decided: Sequence[Decided]) -> None:
+        self._projecting.take(decided)
+        self.say(list(decided))
+
+    def _projected(self, number: int) -> None:
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._tell_projected, number)
+
+    def _tell_projected(self, number: int) -> None:
+        for follower in tuple(self._followers):
+            follower.noted(Projected(number))
+
+    def _wait_for_writer(self) -> None:
+        error = self.writer.ending()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end, error)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.ended.done():
+            return
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+
+
+VIEWS_FILE: Final = "views.db"
+FOLLOW_UPS_WITHIN: Final = 5_000
+"""How many records behind a cause are searched for its follow-ups; they are numbered as soon as the writer rests."""
+
+
+class Disk:
+    """How full the disk is on which the journal lies."""
+
+    def __init__(self, path: Path, warn_percent: int, close_percent: int) -> None:
+        self._path = path
+        self._warn = warn_percent
+        self._close = close_percent
+        self._warned = False
+        self.free = self.total = 0
+
+    def look(self) -> str | None:
+        """Why the exchange has to be closed for commands, if the disk is nearly full."""
+        self.total, _, self.free = shutil.disk_usage(self._path)
+        if self.free * 100 < self.total * self._close:
+            return f"less than {self._close} % of the disk is free"
+        warn = self.free * 100 < self.total * self._warn
+        if warn and not self._warned:
+            _log.warning("disk is filling up", free=self.free, total=self.total)
+        self._warned = warn
+        return None
+
+
+def _read_records(journal: Path, after: int, to: int) -> list[bytes]:
+    with Reader(journal) as reader:
+        for chunk in reader.record_chunks(after, to):
+            return [data for _, data, _ in chunk]
+    return []
+
+
+def _read_record(journal: Path, request: int, number: int, published: int, proof: bool) -> Recorded:
+    with Reader(journal) as reader:
+        head = reader.head()
+        row = reader.record(number) if 1 <= number <= published else None
+        if row is None:
+            return Recorded(request, (), "", head.hash, head.number)
+        causes, found = {number}, [row.record]
+        for following, data, _ in reader.records(number, min(published, number + FOLLOW_UPS_WITHIN)):
+            if codec.decode_record(data).cause in causes:
+                causes.add(following)
+                found.append(data)
+    shown = prove(journal, number) if proof else b""
+    return Recorded(request, tuple(msgspec.Raw(data) for data in found), row.chain.hex(), head.hash, head.number, shown)

@@ -1,0 +1,22 @@
+"""What a core has to be told. Made from the configuration by `kirmash.serve`, by tests from what they try."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from kirmash.journal.sqlite import CommitHook
+from kirmash.market import MarketLoader
+from kirmash.messages.units import Time
+from kirmash.sequencer.timetable import Timing
+
+
+class CoreSettings(Struct, frozen=True, kw_only=True):
+    """Which market, which clock, how often a snapshot, when the disk is too full (per cent free)."""
+
+    load_market: MarketLoader
+    timetable: Timing | None = None
+    snapshot_every: int = 100_000
+    disk_warn_percent: int = 10
+    disk_close_percent: int = 2
+    clock: Callable[[], Time] | None = None
+    commit_hook: CommitHook | None = None
