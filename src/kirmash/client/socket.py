@@ -6,6 +6,7 @@ answer is given again with the same client id.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import deque
@@ -68,8 +69,11 @@ class Socket:
 
     def __init__(self, url: str, key: Key | None = None) -> None:
         """Connect, and sign in if a key is given. Raises Unreachable, Problem."""
+        self._open = contextlib.ExitStack()
         try:
-            self._connection: ClientConnection = connect(_address(url), subprotocols=[SUBPROTOCOL], max_size=None)
+            self._connection: ClientConnection = self._open.enter_context(
+                connect(_address(url), subprotocols=[SUBPROTOCOL], max_size=None)
+            )
         except OSError as error:
             raise Unreachable(f"{url}: {error}") from error
         self._request = 0
@@ -86,7 +90,7 @@ class Socket:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._open.close()
 
     def ask(self, message: JsonObject) -> Any:
         """Send a message and wait for its answer; what comes in between is kept. Raises Problem, Unreachable."""
