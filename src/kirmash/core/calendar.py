@@ -4,8 +4,12 @@ the operator decrees (docs/guides/timetable.md). Pure: which day it is, is told.
 import datetime
 from collections.abc import Sequence
 from functools import cache
+from typing import Final
 
 from kirmash.config import ConfigError, DayOverride
+
+_ANY_YEAR: Final = 2020
+_WORKING_WEEK: Final = frozenset({1, 2, 3, 4, 5})
 
 
 class Calendar:
@@ -20,15 +24,22 @@ class Calendar:
             except ValueError:
                 raise ConfigError(f"days: {override.day!r} is no date (YYYY-MM-DD)") from None
             self._overrides[day] = override.trading
-        _days_of(country, datetime.MINYEAR + 2000)
+        # Raises for an unknown country now, and not on some morning.
+        _days_of(country, _ANY_YEAR)
 
     def is_trading_day(self, day: datetime.date, weekdays: Sequence[int] = (1, 2, 3, 4, 5)) -> bool:
-        """Whether there are sessions on this day, for a session that is held on these days of the week (1 Monday)."""
+        """Whether there are sessions on this day, for a session that is held on these days of the week (1 Monday).
+
+        A day of the week-end that is worked by decree counts for sessions of every working day: which weekday it
+        stands for, no calendar says.
+        """
         decreed = self._overrides.get(day)
         if decreed is not None:
             return decreed
         off, worked = _days_of(self._country, day.year)
-        return day not in off and (day in worked or day.isoweekday() in weekdays)
+        if day in off:
+            return False
+        return day.isoweekday() in weekdays or (day in worked and _WORKING_WEEK.issubset(weekdays))
 
     def next_trading_days(
         self, first: datetime.date, count: int, weekdays: Sequence[int] = (1, 2, 3, 4, 5)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from kirmash.core.process import Core, Said
+from kirmash.journal.errors import JournalError
 from kirmash.messages import codec
 from kirmash.messages.codec import Actor
 from kirmash.messages.commands import Command
 from kirmash.protocol.link import DoorsAre, Projected, Recorded, Records, State, Status
-from kirmash.sequencer.answers import Answer, Refused
+from kirmash.sequencer.answers import Answer, OutcomeUnknown, Refused, Unavailable
 from kirmash.sequencer.machine import Decided
 
 _News = State | Records | Projected | DoorsAre
@@ -48,10 +49,15 @@ class LocalExchange:
             records = await self._core.records(position)
             self._tell(Records(tuple(msgspec.Raw(data) for data in records)))
             position = codec.decode_record(records[-1]).number
+        # Nothing is awaited since the last look: the next `told` has the record after `position`.
         self._live = True
 
     async def close(self) -> None:
         self._core.unfollow(self)
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            if not answer.done():
+                answer.set_exception(OutcomeUnknown("the exchange is stopping; retry with the same id"))
 
     async def submit(self, actor: Actor, origin: str, client_id: str, command: Command) -> Answer:
         return await self._ask(actor, origin, client_id, command)
@@ -59,11 +65,15 @@ class LocalExchange:
     async def submit_many(self, commands: list[tuple[Actor, str, str, Command]]) -> list[Answer | Refused]:
         asked = [self._ask(*command) for command in commands]
         outcomes: list[Answer | Refused] = []
-        for answer in asked:
-            try:
-                outcomes.append(await answer)
-            except Refused as refused:
-                outcomes.append(refused)
+        try:
+            for answer in asked:
+                try:
+                    outcomes.append(await answer)
+                except Refused as refused:
+                    outcomes.append(refused)
+        finally:
+            for answer in asked[len(outcomes) :]:
+                answer.cancel()
         return outcomes
 
     async def rehearse(self, actor: Actor, origin: str, command: Command) -> bytes:
@@ -73,7 +83,10 @@ class LocalExchange:
         return self._core.status(0)
 
     async def record(self, number: int, *, proof: bool = False) -> Recorded:
-        return await self._core.record(0, number, proof=proof)
+        try:
+            return await self._core.record(0, number, proof=proof)
+        except JournalError as error:
+            raise Unavailable(f"the journal cannot be read: {error}") from error
 
     # From the core -----------------------------------------------------------------------------------------------
 
@@ -81,8 +94,8 @@ class LocalExchange:
         if records and self._live:
             self._tell(Records(tuple(msgspec.Raw(entry.data) for entry in records)))
         for request, outcome in answers:
-            waiting = self._waiting.pop(request)
-            if waiting.done():
+            waiting = self._waiting.pop(request, None)
+            if waiting is None or waiting.done():
                 continue
             if isinstance(outcome, Refused):
                 waiting.set_exception(outcome)

@@ -1,8 +1,8 @@
 """From session templates to sessions: each trading day of a template becomes one create_session some days ahead.
 
 The timetable of the sequencer then does the rest, because a session carries its plan. Planning again is harmless: the
-client id is made of template and day, so that a session is created once, whatever is restarted. Pure, but for the
-configuration it is made from: now is told.
+session's id and the client id are made of template and day, so that a session is created once, whatever is restarted.
+Pure, but for the configuration it is made from: now is told. Who gives the commands stands in planning.py.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from kirmash.core.calendar import Calendar
 from kirmash.messages.commands import Command
 from kirmash.protocol.shapes import ShapeError, command_from_json
 
-ORIGIN: Final = "plan"
+_SOME_MONDAY: Final = datetime.date(2024, 1, 8)
 
 
 class Planned(NamedTuple):
@@ -40,8 +40,14 @@ class Planner:
         self._calendar = Calendar(config.exchange.country, config.days)
         self._templates = config.sessions
         self._days = config.plan_days
+        names = [template.name for template in config.sessions]
         for template in config.sessions:
-            self._planned(template, datetime.date(2000, 1, 3))
+            if names.count(template.name) > 1:
+                raise ConfigError(f"sessions: {template.name}: two templates have this name")
+            if not template.phases or not template.weekdays:
+                raise ConfigError(f"sessions: {template.name}: phases and weekdays must not be empty")
+            # A template that is no session is told at the start, and not on its first day.
+            self._planned(template, _SOME_MONDAY)
 
     def plan(self, now: datetime.datetime) -> Iterator[Planned]:
         """The sessions of the next trading days whose first phase is still to come."""
@@ -79,7 +85,10 @@ class Planner:
 
     def _at(self, template: SessionTemplate, day: datetime.date, text: str) -> datetime.datetime:
         try:
-            local = datetime.datetime.combine(day, datetime.time.fromisoformat(text), self._zone)
+            time = datetime.time.fromisoformat(text)
+            if time.tzinfo is not None:
+                raise ValueError
+            local = datetime.datetime.combine(day, time, self._zone)
         except ValueError:
             raise ConfigError(f"sessions: {template.name}: phases: {text!r} is no time (HH:MM:SS)") from None
         return local.astimezone(datetime.UTC)

@@ -2,23 +2,26 @@
 
 Three threads meet here. The writer decides and commits; the projecting thread writes the views; everything else,
 followers above all, belongs to one event loop. What the writer says passes through one queue and is handed on in the
-loop in the order in which it was said: records first, then the answers that rest on them.
+loop in the order in which it was said: records first, then the answers that rest on them. Who fails to hand it on ends
+the core: a follower with a gap would be worse than none (docs/internals/processes.md).
 """
 
 import asyncio
-import shutil
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from kirmash.core.projecting import Projecting
-from kirmash.core.settings import CoreSettings
+from kirmash.core.settings import CoreSettings, DiskUsage
 from kirmash.journal import snapshot as snapshots
+from kirmash.journal.errors import JournalError
 from kirmash.journal.folder import Folder
 from kirmash.journal.proof import prove
 from kirmash.journal.reader import Reader
@@ -30,7 +33,7 @@ from kirmash.protocol.link import DoorsAre, Projected, Recorded, State, Status
 from kirmash.sequencer.answers import Answer, Refused, Unavailable
 from kirmash.sequencer.machine import Decided
 from kirmash.sequencer.recovery import Recovered
-from kirmash.sequencer.writer import Writer, system_clock
+from kirmash.sequencer.writer import InternalFault, Writer, system_clock
 
 _log: Final = structlog.get_logger("core")
 
@@ -90,14 +93,21 @@ class Core:
         self._followers: set[Follower] = set()
         self._closed_for: str | None = None
         self._doors_told: DoorsAre | None = None
-        self._disk: Final = Disk(folder.path, settings.disk_warn_percent, settings.disk_close_percent)
+        self._disk: Final = Disk(
+            folder.path, settings.disk_warn_percent, settings.disk_close_percent, settings.disk_usage
+        )
         self._watching: asyncio.Task[None] | None = None
         self._projecting = Projecting(folder.journal, folder.path / VIEWS_FILE, self._projected)
         self.ended: asyncio.Future[None]
+        """Done when the writer has ended; it raises what ended it."""
+        self.exchange_id = ""
+        """Whose exchange it is; known from `start` on."""
+        self.clock: Final = settings.clock or system_clock
+        """What time it is, for everybody in this core."""
         self.writer: Final = Writer(
             folder,
             settings.load_market,
-            clock=settings.clock or system_clock,
+            clock=self.clock,
             publish=self._publish,
             commit_hook=settings.commit_hook,
             snapshot_every=settings.snapshot_every,
@@ -112,8 +122,10 @@ class Core:
         """Recover, bring the views up to date in the background, open the doors. Raises JournalError or a fault."""
         loop = self._loop = asyncio.get_running_loop()
         self.ended = loop.create_future()
+        # Followers start from the journal as it is before the writer is at work: what he numbers himself at the start
+        # is published like everything after it, and must not be told twice.
+        self.exchange_id, self.published = await loop.run_in_executor(None, _look_into, self._folder.journal)
         recovered = await loop.run_in_executor(None, self.writer.start)
-        self.published = max(self.published, recovered.machine.number)
         _log.info("recovered", said=recovered.said, number=self.published)
         self._projecting.start(self.published)
         self._watching = loop.create_task(self._watch())
@@ -121,15 +133,19 @@ class Core:
         return recovered
 
     async def stop(self) -> None:
-        """Answer what waits, take a snapshot, finish the views, empty the WAL. Raises what ended the writer."""
+        """Answer what waits, take a snapshot, empty the WAL, finish the views. Raises what ended the writer.
+
+        Stopping twice is harmless; so is stopping what was not started.
+        """
         if self._watching is not None:
             self._watching.cancel()
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, self.writer.stop)
         finally:
-            await loop.run_in_executor(None, self._projecting.stop)
+            # What the writer said last is queued by now; nobody waits for the views with it.
             self._flush()
+            await loop.run_in_executor(None, self._projecting.stop)
 
     def follow(self, follower: Follower) -> None:
         """Tell `follower` all news from now on."""
@@ -156,11 +172,20 @@ class Core:
         return await asyncio.wrap_future(self.writer.rehearse(actor, origin, command))
 
     def state(self) -> State:
-        """Where a new follower can start: the newest snapshot, or the beginning."""
-        for file in snapshots.files(self._folder.snapshots):
-            found = snapshots.read(file)
-            if found.number <= self.published:
-                return State(found.number, found.time, found.market, found.office)
+        """Where a new follower can start: the newest sound snapshot of this journal, or the beginning. Reads files."""
+        published = self.published
+        with Reader(self._folder.journal) as reader:
+            for file in snapshots.files(self._folder.snapshots):
+                try:
+                    found = snapshots.read(file)
+                except JournalError:
+                    # Dropped since the listing, or damaged, which the next start says; an older one serves.
+                    continue
+                if found.exchange_id != self.exchange_id or not 1 <= found.number <= published:
+                    continue
+                row = reader.record(found.number)
+                if row is not None and row.chain == found.chain:
+                    return State(found.number, found.time, found.market, found.office)
         return State(0, NO_TIME, b"", b"")
 
     async def records(self, after: int) -> list[bytes]:
@@ -178,12 +203,6 @@ class Core:
         if self._closed_for is not None:
             return DoorsAre(False, self._closed_for)
         return DoorsAre(*self.writer.doors)
-
-    @property
-    def exchange_id(self) -> str:
-        """Whose exchange it is."""
-        with Reader(self._folder.journal) as reader:
-            return reader.exchange_id
 
     def status(self, request: int) -> Status:
         """How the core is now."""
@@ -204,25 +223,33 @@ class Core:
             self.writer.snapshots.failure,
             recovered.said if recovered is not None else "",
             self._market_name,
+            self._projecting.failure,
         )
 
     async def _watch(self) -> None:
         """Doors and disk, looked at every second."""
         while True:
-            found = self._disk.look()
-            if found != self._closed_for:
-                self._closed_for = found
-                if found is not None:
-                    _log.error("closed for commands", reason=found)
-            doors = self.doors
-            if doors != self._doors_told:
-                self._doors_told = doors
-                for follower in tuple(self._followers):
-                    follower.noted(doors)
-            await asyncio.sleep(1)
+            with _Guard(self):
+                self._look()
+            await asyncio.sleep(self._settings.watch_seconds)
+
+    def _look(self) -> None:
+        found = self._disk.look()
+        if (found is None) is not (self._closed_for is None):
+            if found is not None:
+                _log.error("closed for commands", reason=found)
+            else:
+                _log.info("open for commands again")
+        self._closed_for = found
+        doors = self.doors
+        if doors != self._doors_told:
+            self._doors_told = doors
+            for follower in tuple(self._followers):
+                follower.noted(doors)
 
     def _flush(self) -> None:
         """Hand on what was said since the last time."""
+        # Before the queue is emptied: who adds to it from now on schedules the next time.
         self._scheduled = False
         records: list[Decided] = []
         answers: dict[Follower, list[Said]] = {}
@@ -234,10 +261,11 @@ class Core:
                 records += said
         if records:
             self.published = records[-1].record.number
-        for follower in tuple(self._followers):
-            mine = answers.get(follower, ())
-            if records or mine:
-                follower.told(records, mine)
+        with _Guard(self):
+            for follower in tuple(self._followers):
+                mine = answers.get(follower, ())
+                if records or mine:
+                    follower.told(records, mine)
 
     # In the writer's and the projecting thread -------------------------------------------------------------------
 
@@ -253,26 +281,46 @@ class Core:
         self.say(list(decided))
 
     def _projected(self, number: int) -> None:
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._tell_projected, number)
+        self._soon(self._tell_projected, number)
 
     def _tell_projected(self, number: int) -> None:
-        for follower in tuple(self._followers):
-            follower.noted(Projected(number))
+        with _Guard(self):
+            for follower in tuple(self._followers):
+                follower.noted(Projected(number))
 
     def _wait_for_writer(self) -> None:
-        error = self.writer.ending()
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end, error)
+        self._soon(self.end, self.writer.ending())
 
-    def _end(self, error: BaseException | None) -> None:
+    def _soon(self, what: Callable[..., object], told: object) -> None:
+        # A loop that was closed belongs to a process that ends: nobody is left to be told.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(what, told)
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that this core is over, in the loop's thread; what came first counts."""
         if self.ended.done():
             return
         if error is None:
             self.ended.set_result(None)
         else:
             self.ended.set_exception(error)
+
+
+class _Guard:
+    """Whatever fails while news is handed on ends the core with a fault; the error itself goes its way to the log."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None or isinstance(error, asyncio.CancelledError):
+            return
+        fault = InternalFault(f"news could not be handed on: {type(error).__name__}: {error}")
+        fault.__cause__ = error
+        self._core.end(fault)
 
 
 VIEWS_FILE: Final = "views.db"
@@ -283,23 +331,32 @@ FOLLOW_UPS_WITHIN: Final = 5_000
 class Disk:
     """How full the disk is on which the journal lies."""
 
-    def __init__(self, path: Path, warn_percent: int, close_percent: int) -> None:
+    def __init__(self, path: Path, warn_percent: int, close_percent: int, usage: DiskUsage) -> None:
         self._path = path
         self._warn = warn_percent
         self._close = close_percent
+        self._usage = usage
         self._warned = False
         self.free = self.total = 0
 
     def look(self) -> str | None:
-        """Why the exchange has to be closed for commands, if the disk is nearly full."""
-        self.total, _, self.free = shutil.disk_usage(self._path)
-        if self.free * 100 < self.total * self._close:
-            return f"less than {self._close} % of the disk is free"
+        """Why the exchange has to be closed for commands, if the disk is nearly full or cannot be looked at."""
+        try:
+            self.total, self.free = self._usage(self._path)
+        except OSError as error:
+            return f"the data folder cannot be looked at: {error.strerror}"
         warn = self.free * 100 < self.total * self._warn
         if warn and not self._warned:
             _log.warning("disk is filling up", free=self.free, total=self.total)
         self._warned = warn
+        if self.free * 100 < self.total * self._close:
+            return f"less than {self._close} % of the disk is free"
         return None
+
+
+def _look_into(journal: Path) -> tuple[str, int]:
+    with Reader(journal) as reader:
+        return reader.exchange_id, reader.head().number
 
 
 def _read_records(journal: Path, after: int, to: int) -> list[bytes]:

@@ -1,6 +1,8 @@
 """What a core has to be told. Made from the configuration by `kirmash.serve`, by tests from what they try."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -8,6 +10,15 @@ from kirmash.journal.sqlite import CommitHook
 from kirmash.market import MarketLoader
 from kirmash.messages.units import Time
 from kirmash.sequencer.timetable import Timing
+
+DiskUsage = Callable[[Path], tuple[int, int]]
+"""All bytes of the disk on which a path lies, and how many of them are free."""
+
+
+def disk_usage(path: Path) -> tuple[int, int]:
+    """What the operating system says. Raises OSError."""
+    usage = shutil.disk_usage(path)
+    return usage.total, usage.free
 
 
 class CoreSettings(Struct, frozen=True, kw_only=True):
@@ -18,5 +29,7 @@ class CoreSettings(Struct, frozen=True, kw_only=True):
     snapshot_every: int = 100_000
     disk_warn_percent: int = 10
     disk_close_percent: int = 2
+    disk_usage: DiskUsage = disk_usage
+    watch_seconds: float = 1.0
     clock: Callable[[], Time] | None = None
     commit_hook: CommitHook | None = None

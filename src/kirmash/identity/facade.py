@@ -141,6 +141,13 @@ class Identity:
         absolute = self.settings.origin + target if target.startswith("/") else target
         return self._keys.verify(Request(method, absolute, tuple(headers), body))
 
+    def verify_challenge(self, nonce: str, key: str, created: int, text: bytes, signature: bytes) -> Who:
+        """Who signed a login on a connection. `text` holds the connection's nonce, `created` (seconds), the key's id.
+
+        Raises BadSignature, OutsideWindow, KeyRefused, Replayed, each with its cure.
+        """
+        return self._keys.verify_challenge(nonce, key, created, text, signature)
+
     def add_key(
         self,
         login: str,

@@ -9,6 +9,8 @@ built and checked stands in signatures.py.
 import secrets
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -118,6 +120,22 @@ class Keys:
         self._use_nonce(key_id, nonce, created)
         return _who(row)
 
+    def verify_challenge(self, nonce: str, key: str, created: int, text: bytes, signature: bytes) -> Who:
+        """Who signed the text of a login on a connection, which holds its nonce, when, and by which key.
+
+        Raises BadSignature and its kinds: window, key, signature, nonce.
+        """
+        self._check_age(created)
+        row = self.usable(key)
+        try:
+            Ed25519PublicKey.from_public_bytes(row.public).verify(signature, text)
+        except InvalidSignature:
+            raise BadSignature(
+                "the signature does not fit the login", "sign the login text with the key that is named"
+            ) from None
+        self._use_nonce(key, nonce, created)
+        return _who(row)
+
     def usable(self, key: str) -> Row[Any]:
         """A key that may sign now, with its login. Raises KeyRefused."""
         query = select(logins, keys.c.id.label("key"), keys.c.public, keys.c.scopes, keys.c.expires, keys.c.revoked)
@@ -156,15 +174,19 @@ class Keys:
         return key_id, nonce, created
 
     def _check_window(self, signature: Signature, created: int) -> None:
-        now, window = self._store.clock.now(), self._settings.signature_window
-        seconds = now // SECOND_NS
+        seconds = self._check_age(created)
+        expires = signature.whole("expires")
+        if expires is not None and expires <= seconds:
+            raise OutsideWindow("the signature has expired", seconds)
+
+    def _check_age(self, created: int) -> int:
+        """Gives the server's time in whole seconds."""
+        seconds, window = self._store.clock.now() // SECOND_NS, self._settings.signature_window
         if created < seconds - window:
             raise OutsideWindow(f"the signature is older than {window} s", seconds)
         if created > seconds + window:
             raise OutsideWindow(f"the signature is more than {window} s in the future", seconds)
-        expires = signature.whole("expires")
-        if expires is not None and expires <= seconds:
-            raise OutsideWindow("the signature has expired", seconds)
+        return seconds
 
     def _use_nonce(self, key: str, nonce: str, created: int) -> None:
         now = self._store.clock.now()

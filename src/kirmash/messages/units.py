@@ -4,6 +4,7 @@ All arithmetic is on integers. Decimal text is exact: it becomes an integer coun
 Source: market-rules PS-0.6, PS-0.7, PS-8.6. No rule of the market belongs here.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from kirmash.messages.limits import DECIMAL_SCALE
@@ -60,14 +61,23 @@ def canonical_decimal(text: str) -> str:
 
 def scaled_text(value: int, decimals: int) -> str:
     """An integer count of 10^-decimals as decimal text with exactly that many decimals; a minus sign where negative."""
-    sign = "-" if value < 0 else ""
-    digits = str(abs(value)).rjust(decimals + 1, "0")
-    return f"{sign}{digits}" if decimals == 0 else f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+    if value < 0:
+        return f"-{scaled_text(-value, decimals)}"
+    digits = str(value)
+    if decimals == 0:
+        return digits
+    if len(digits) <= decimals:
+        digits = digits.rjust(decimals + 1, "0")
+    return f"{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def multiple_text(count: int, step: str) -> str:
     """`count` steps (ticks or lots) as decimal text with the decimals that the step was listed with (PS-0.6)."""
     return scaled_text(count * int(step.replace(".", "")), decimals_of(step))
+
+
+multiple: Final = lru_cache(maxsize=1 << 16)(multiple_text)
+"""`multiple_text`, kept: the same prices and quantities are shown over and over."""
 
 
 def tick_lot_value_of(tick: str, lot: str, currency: str) -> int | None:

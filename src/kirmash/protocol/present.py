@@ -3,25 +3,32 @@
 Events carry ticks, lots and minor units; what one tick or lot is stands in the listing of the instrument, so a
 presenter folds over the records in number order and remembers instruments and the instrument of each order.
 Nothing is decided here.
+
+Every record passes through here, so what an event class needs is found out once (`_shape_of`). Folding (`learn`) is
+apart from making lines (`line`), since most lines are never asked for. A line may be made as late as one likes: an
+instrument's listing and an order's instrument never change. Rejects alone may speak of what is not there yet, and so
+their lines have to be made before the next record is learned.
 """
 
 import enum
 import typing
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from functools import cache
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict, astuple
 
 from kirmash.messages import codec, commands, events
 from kirmash.messages.codec import Record
+from kirmash.messages.events import Event
 from kirmash.messages.explanations import EXPLANATIONS
 from kirmash.messages.fields import Part
 from kirmash.messages.kinds import Form, OrderState, Phase
 from kirmash.messages.rejects import Reason
-from kirmash.messages.units import Time, currency_digits, decimals_of, multiple_text, scaled_text
+from kirmash.messages.units import Time, currency_digits, decimals_of, multiple, scaled_text
 from kirmash.protocol.times import text_from_time
 
 JsonObject = dict[str, Any]
@@ -30,14 +37,27 @@ encode_json: Final = msgspec.json.encode
 
 
 class Listing(NamedTuple):
-    """What turns an instrument's integers into decimal text."""
+    """What turns an instrument's integers into decimal text; `digits` are the decimals of its currency, `nought` is its 0."""
 
     tick: str
     lot: str
     currency: str
+    digits: int
+    nought: str
 
 
-_UNLISTED: Final = Listing("1", "1", "XXX")
+def _listing(tick: str, lot: str, currency: str) -> Listing:
+    digits = currency_digits(currency)
+    return Listing(tick, lot, currency, digits, scaled_text(0, digits))
+
+
+@cache
+def _only_money(currency: str) -> Listing:
+    """For what has a currency, but no instrument."""
+    return _listing("1", "1", currency)
+
+
+_UNLISTED: Final = _listing("1", "1", "XXX")
 
 
 class Presenter:
@@ -46,6 +66,9 @@ class Presenter:
     def __init__(self) -> None:
         self._listings: MutableMapping[str, Listing] = {}
         self._instrument_of_order: MutableMapping[int, str] = {}
+        # The events of a record, and often those of several, are of one time.
+        self._time: Time = (0, 0)
+        self._at = text_from_time(self._time)
 
     @classmethod
     def from_state(cls, market_state: bytes) -> "Presenter":
@@ -57,7 +80,7 @@ class Presenter:
 
         state = decode_state(market_state)
         presenter = cls()
-        presenter._listings = {it.instrument: Listing(it.tick, it.lot, it.currency) for it in state.instruments}
+        presenter._listings = {it.instrument: _listing(it.tick, it.lot, it.currency) for it in state.instruments}
         presenter._instrument_of_order = {it.order: it.instrument for it in state.orders}
         return presenter
 
@@ -69,54 +92,90 @@ class Presenter:
         presenter._instrument_of_order = ChainMap(dict(instruments), self._instrument_of_order)
         return presenter
 
-    def present(self, record: Record) -> Iterator[JsonObject]:
-        """One object an event: number, index, at, cause, event, then the event's fields."""
-        at = text_from_time(record.time)
-        for index, event in enumerate(codec.decode_events(record.events)):
-            self._observe(event, record)
-            line: JsonObject = {
-                "number": record.number,
-                "index": index,
-                "at": at,
-                "cause": record.cause,
-                "event": codec.name_of(type(event)),
-            }
-            listing = self._listing_of(event, record)
-            for name, json_name, show in _fields_of(type(event)):
-                value = getattr(event, name)
-                if json_name == "reasons":
-                    if value is not None:
-                        line[json_name] = [self._reason(refusal, record, listing) for refusal in value]
-                else:
-                    line[json_name] = None if value is None else show(value, listing)
-            yield line
+    def present(self, record: Record) -> list[JsonObject]:
+        """Take the next record in; one object an event: number, index, at, cause, event, then the event's fields."""
+        events = codec.decode_events(record.events)
+        self.learn(record, events)
+        return [self.line(record, index, event) for index, event in enumerate(events)]
+
+    def learn(self, record: Record, events: Iterable[Event]) -> None:
+        """Take the next record in, by its decoded events, without making lines of it."""
+        for event in events:
+            learner = _LEARNERS.get(type(event))
+            if learner is not None:
+                learner(self, event, record)
+
+    def line(self, record: Record, index: int, event: Event) -> JsonObject:
+        """The object of one event of a record that was learned, the caller's own; `index` is its place there."""
+        shape = _SHAPES[type(event)]
+        at = self._at if record.time == self._time else self._text_of(record.time)
+        line = {
+            "number": record.number,
+            "index": index,
+            "at": at,
+            "cause": record.cause,
+            "event": shape.event,
+            **(dict(zip(shape.keys, astuple(event), strict=True)) if shape.is_renamed else asdict(event)),
+        }
+        if shape.needs_listing:
+            self._show(line, shape, self._listing_of(event, record), record)
+        return line
+
+    def _text_of(self, time: Time) -> str:
+        self._time, self._at = time, text_from_time(time)
+        return self._at
+
+    def _show(self, line: JsonObject, shape: "_Shape", listing: Listing, record: Record) -> None:
+        for names, step in ((shape.prices, listing.tick), (shape.quantities, listing.lot)):
+            for name in names:
+                value = line[name]
+                if value is not None:
+                    line[name] = multiple(value, step)
+        for name in shape.money:
+            # Mostly two of the four numbers of an account are 0.
+            value = line[name]
+            line[name] = scaled_text(value, listing.digits) if value else listing.nought
+        for name, show in shape.others:
+            value = line[name]
+            if value is not None:
+                line[name] = show(value, listing)
+        if shape.has_reasons:
+            reasons = line["reasons"]
+            if reasons is None:
+                del line["reasons"]
+            else:
+                line["reasons"] = [self._reason(refusal, record, listing) for refusal in reasons]
 
     def listing(self, instrument: str) -> Listing:
         """The tick, lot and currency of an instrument."""
         return self._listings.get(instrument, _UNLISTED)
 
-    def _observe(self, event: events.Event, record: Record) -> None:
-        if isinstance(event, events.InstrumentListed):
-            self._listings[event.instrument] = Listing(event.tick, event.lot, event.currency)
-        elif isinstance(event, events.InstrumentAdded):
-            added = codec.decode_command(record.command)
-            assert isinstance(added, commands.AddInstrument)
-            self._listings[added.instrument] = Listing(added.tick, added.lot, added.currency)
-        elif isinstance(event, events.OrderAccepted):
-            self._instrument_of_order[event.order] = event.instrument
+    def learn_listed(self, event: events.InstrumentListed, _: Record) -> None:
+        self._listings[event.instrument] = _listing(event.tick, event.lot, event.currency)
+
+    def learn_added(self, _: events.InstrumentAdded, record: Record) -> None:
+        added = codec.decode_command(record.command)
+        assert isinstance(added, commands.AddInstrument)
+        self._listings[added.instrument] = _listing(added.tick, added.lot, added.currency)
+
+    def learn_order(self, event: events.OrderAccepted, _: Record) -> None:
+        self._instrument_of_order[event.order] = event.instrument
 
     def _listing_of(self, message: Any, record: Record) -> Listing:
         """By the message's instrument, else its order's, else its currency; a reject is read by its command."""
-        if isinstance(message, events.CommandRejected):
+        if type(message) is events.CommandRejected:
             message = codec.decode_command(record.command)
         instrument = getattr(message, "instrument", None)
-        order = getattr(message, "order", None)
-        if instrument is None and order is not None:
-            instrument = self._instrument_of_order.get(order)
-        if instrument in self._listings:
-            return self._listings[instrument]
+        if instrument is None:
+            order = getattr(message, "order", None)
+            if order is not None:
+                instrument = self._instrument_of_order.get(order)
+        if instrument is not None:
+            listing = self._listings.get(instrument)
+            if listing is not None:
+                return listing
         currency = getattr(message, "currency", None)
-        return _UNLISTED if currency is None else Listing("1", "1", currency)
+        return _UNLISTED if currency is None else _only_money(currency)
 
     def _reason(self, refusal: events.Refusal, record: Record, listing: Listing) -> JsonObject:
         command = codec.decode_command(record.command)
@@ -127,6 +186,13 @@ class Presenter:
             "limit": _limit(refusal, listing, command),
             "rule": EXPLANATIONS[refusal.reason].rule,
         }
+
+
+_LEARNERS: Final[dict[type[Struct], Callable[[Presenter, Any, Record], None]]] = {
+    events.InstrumentListed: Presenter.learn_listed,
+    events.InstrumentAdded: Presenter.learn_added,
+    events.OrderAccepted: Presenter.learn_order,
+}
 
 
 def command_json(at: Time, actor: str, client_id: str, command: Struct) -> JsonObject:
@@ -166,18 +232,18 @@ def _given(command: Any, field: str | None, record: Record) -> str | None:
         return _name(value)
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    return text_from_time(value) if field in ("until", "resume_at") and value is not None else None
+    return text_from_time(value) if field in ("until", "resume_at") and isinstance(value, tuple) else None
 
 
 def _limit(refusal: events.Refusal, listing: Listing, command: Any) -> str | None:
     def money(value: int) -> str:
-        return scaled_text(value, currency_digits(listing.currency))
+        return scaled_text(value, listing.digits)
 
     def price(ticks: int) -> str:
-        return multiple_text(ticks, listing.tick)
+        return multiple(ticks, listing.tick)
 
     def quantity(lots: int) -> str:
-        return multiple_text(lots, listing.lot)
+        return multiple(lots, listing.lot)
 
     match refusal.reason:
         case Reason.PRICE_OFF_GRID:
@@ -217,14 +283,13 @@ def _name(value: enum.IntEnum) -> str:
 
 
 def _money_text(value: str, listing: Listing) -> str:
-    digits = currency_digits(listing.currency)
-    return scaled_text(int(value.replace(".", "")) * 10 ** (digits - decimals_of(value)), digits)
+    return scaled_text(int(value.replace(".", "")) * 10 ** (listing.digits - decimals_of(value)), listing.digits)
 
 
 _SHOWS: Final[dict[Form, _Show]] = {
-    Form.PRICE: lambda value, listing: multiple_text(value, listing.tick),
-    Form.QUANTITY: lambda value, listing: multiple_text(value, listing.lot),
-    Form.MONEY: lambda value, listing: scaled_text(value, currency_digits(listing.currency)),
+    Form.PRICE: lambda value, listing: multiple(value, listing.tick),
+    Form.QUANTITY: lambda value, listing: multiple(value, listing.lot),
+    Form.MONEY: lambda value, listing: scaled_text(value, listing.digits),
     Form.AMOUNT: _money_text,
     Form.TIME: lambda value, _: text_from_time(value),
     Form.ATTRIBUTES: lambda value, _: dict(value),
@@ -250,7 +315,8 @@ def _show_of(hint: Any) -> _Show:
     if arguments:
         return _show_of(arguments[0])
     if isinstance(hint, type) and issubclass(hint, enum.IntEnum):
-        return lambda value, _: _name(value)
+        names = {member: _name(member) for member in hint}
+        return lambda value, _: names[value]
     if isinstance(hint, type) and issubclass(hint, Part):
         return _show_part
     return _as_is
@@ -262,3 +328,42 @@ def _fields_of(kind: type[Struct]) -> tuple[tuple[str, str, _Show], ...]:
     return tuple(
         (field.name, field.name.rstrip("_"), _show_of(hints[field.name])) for field in msgspec.structs.fields(kind)
     )
+
+
+class _Shape(NamedTuple):
+    """What it takes to show the events of one class: keys in schema order (`is_renamed`: not those of the class), then
+    which of them are shown how."""
+
+    event: str
+    keys: tuple[str, ...]
+    is_renamed: bool
+    prices: tuple[str, ...]
+    quantities: tuple[str, ...]
+    money: tuple[str, ...]
+    others: tuple[tuple[str, _Show], ...]
+    has_reasons: bool
+    needs_listing: bool
+
+
+_STEPS: Final = (_SHOWS[Form.PRICE], _SHOWS[Form.QUANTITY], _SHOWS[Form.MONEY])
+
+
+def _shape_of(kind: type[Struct]) -> _Shape:
+    fields = [(json_name, show) for _, json_name, show in _fields_of(kind)]
+    has_reasons = any(name == "reasons" for name, _ in fields)
+    shown = [(name, show) for name, show in fields if show is not _as_is and name != "reasons"]
+    prices, quantities, money = (tuple(name for name, show in shown if show is step) for step in _STEPS)
+    return _Shape(
+        event=codec.name_of(kind),
+        keys=tuple(name for name, _ in fields),
+        is_renamed=[name for name, _ in fields] != list(kind.__struct_fields__),
+        prices=prices,
+        quantities=quantities,
+        money=money,
+        others=tuple((name, show) for name, show in shown if show not in _STEPS),
+        has_reasons=has_reasons,
+        needs_listing=has_reasons or bool(shown),
+    )
+
+
+_SHAPES: Final[dict[type[Struct], _Shape]] = {kind: _shape_of(kind) for kind in events.EVENTS}

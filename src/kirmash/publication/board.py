@@ -22,8 +22,8 @@ from kirmash.messages import events as e
 from kirmash.messages.codec import Record
 from kirmash.messages.kinds import Aggressor, Mechanism, OrderState, Phase, Side
 from kirmash.messages.times import text_from_time
-from kirmash.messages.units import Time
-from kirmash.publication.book import PublicBook, multiple
+from kirmash.messages.units import Time, multiple
+from kirmash.publication.book import PublicBook
 from kirmash.publication.updates import BookSnapshot, LevelChange, PlannedPhase, PublicUpdate, SessionSnapshot
 
 _AGGRESSORS: Final = {kind: kind.name.lower() for kind in Aggressor}

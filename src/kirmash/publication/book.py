@@ -4,8 +4,8 @@ Kept in ticks and lots, shown as decimal text. It believes what it is told and d
 an uncrossing are computed by the reference market's own functions.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 from zlib import crc32
@@ -14,7 +14,7 @@ from kirmash.market.reference.bands import effective_band
 from kirmash.market.reference.state import Line
 from kirmash.market.reference.uncrossing import Equilibrium, equilibrium
 from kirmash.messages.kinds import Side
-from kirmash.messages.units import multiple_text
+from kirmash.messages.units import multiple
 from kirmash.publication.updates import BookSnapshot, Indicative, LevelChange, PublicBand
 from kirmash.publication.updates import Level as ShownLevel
 
@@ -25,9 +25,6 @@ GONE: Final = "0"
 """The quantity of a level that is there no more."""
 
 SIDE_NAMES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
-
-multiple: Final = lru_cache(maxsize=1 << 16)(multiple_text)
-"""Steps as decimal text; the same prices and quantities are shown over and over."""
 
 
 class Level:
@@ -46,7 +43,7 @@ class PublicBook:
     """The public data of an instrument in a session. `terms` has its tick, lot, bounds, reference and last price;
     the book inside of `terms` stays empty, since the public book knows no orders."""
 
-    __slots__ = ("_found", "_found_at", "instrument", "levels", "lot", "number", "session", "terms", "tick")
+    __slots__ = ("_found", "_found_at", "_prices", "instrument", "levels", "lot", "number", "session", "terms", "tick")
 
     def __init__(self, session: str, terms: Line) -> None:
         self.session: Final = session
@@ -56,6 +53,8 @@ class PublicBook:
         self.lot: Final = terms.instrument.lot
         self.number = terms.channel
         self.levels: Final[dict[Side, dict[int, Level]]] = {Side.BUY: {}, Side.SELL: {}}
+        # The prices of the levels, ascending: the best ones are wanted after every update that somebody follows.
+        self._prices: Final[dict[Side, list[int]]] = {Side.BUY: [], Side.SELL: []}
         self._found: Equilibrium | None = None
         self._found_at = -1
 
@@ -69,6 +68,7 @@ class PublicBook:
         level = levels.get(price)
         if level is None:
             level = levels[price] = Level(multiple(price, self.tick))
+            insort(self._prices[side], price)
         level.lots += lots
         level.orders += orders
         if conditional:
@@ -77,6 +77,8 @@ class PublicBook:
             return (SIDE_NAMES[side], *self._shown(level))
         assert level.lots == level.conditional == 0
         del levels[price]
+        prices = self._prices[side]
+        del prices[bisect_left(prices, price)]
         return (SIDE_NAMES[side], level.price, GONE, 0, GONE)
 
     def _shown(self, level: Level) -> ShownLevel:
@@ -86,7 +88,8 @@ class PublicBook:
     def side(self, side: Side) -> Iterator[ShownLevel]:
         """The levels of one side, best first: buy the highest price, sell the lowest."""
         levels = self.levels[side]
-        return (self._shown(levels[price]) for price in sorted(levels, reverse=side is Side.BUY))
+        prices = self._prices[side]
+        return (self._shown(levels[price]) for price in (reversed(prices) if side is Side.BUY else prices))
 
     def checksum(self) -> int:
         """CRC-32 (the one of zlib, PNG and Ethernet) over `checksum_text`."""

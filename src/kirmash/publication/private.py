@@ -13,6 +13,9 @@ Such lines follow those of the record's events. What an order that is not his is
 reject has the one reason not_owner, whatever else the record says of that order.
 
 Rejects go to the participant of the trader whose command it was; those of operator, timetable and reactors to nobody.
+
+Whose a line is has to be found while the record is folded, since owners of what is final are forgotten. What stands in
+it need not: most lines nobody reads. So `address` gives entries, and `lines_of` makes one participant's lines of them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,33 +37,87 @@ JsonObject = dict[str, Any]
 Present = Callable[[Record], Iterable[JsonObject]]
 """What gives the JSON lines of a record, one an event in their order; it is handed every record once."""
 
+Line = Callable[[int], JsonObject]
+"""What gives the line of one event of a record by its place there; it stays untouched."""
+
 _DEAL_FIELDS: Final = ("number", "index", "at", "event", "deal", "session", "instrument")
 _DEAL_PUBLIC: Final = ("price", "quantity", "aggressor")
 
 
-class _Fold:
-    """One record while it is folded: the present event's line, and who is told what so far."""
+def _plain(line: JsonObject) -> JsonObject:
+    """The whole event. Its cause is left out: mostly it is another's number."""
+    mine = line.copy()
+    del mine["cause"]
+    return mine
 
-    __slots__ = ("line", "named", "record", "told")
+
+def _not_owned(line: JsonObject) -> JsonObject:
+    """A reject that says of another's order no more than that it is another's."""
+    mine, not_owner = _plain(line), Reason.NOT_OWNER.text
+    mine["reasons"] = [reason for reason in line["reasons"] if reason["reason"] == not_owner]
+    return mine
+
+
+def _of_side(name: str) -> Callable[[JsonObject], JsonObject]:
+    """One side's own of a deal: made of named fields, so that nothing of the other side slips in."""
+    order, rest = f"{name}_order", f"{name}_open"
+
+    def own(line: JsonObject) -> JsonObject:
+        mine = {key: line[key] for key in _DEAL_FIELDS}
+        mine["side"], mine["order"] = name, line[order]
+        for key in _DEAL_PUBLIC:
+            mine[key] = line[key]
+        mine["open"] = line[rest]
+        return mine
+
+    return own
+
+
+_SIDES: Final = tuple((side, _of_side(name)) for side, name in SIDE_NAMES.items())
+
+Entry = tuple[int, Callable[[JsonObject], JsonObject], JsonObject]
+"""A line to be made: the event's place in its record, what of its line is told, and what is said besides.
+
+A place below 0 is that of no event: all that is told stands in the last part.
+"""
+Addressed = dict[str, list[Entry]]
+"""The entries of one record by participant, each participant's in order."""
+
+
+def lines_of(entries: Sequence[Entry], line: Line) -> list[JsonObject]:
+    """One participant's lines of one record; new objects, whose `index` counts them."""
+    made: list[JsonObject] = []
+    for index, (place, tell, more) in enumerate(entries):
+        mine = {} if place < 0 else tell(line(place))
+        mine.update(more)
+        mine["index"] = index
+        made.append(mine)
+    return made
+
+
+class _Fold:
+    """One record while it is folded: the present event's place, and who is told what so far."""
+
+    __slots__ = ("named", "place", "record", "told")
 
     def __init__(self, record: Record) -> None:
         self.record: Final = record
-        self.line: JsonObject = {}
-        self.told: Final[dict[str, list[JsonObject]]] = {}
+        self.place = 0
+        self.told: Final[Addressed] = {}
         self.named: Final[list[Deal]] = []
 
-    def tell(self, owner: Owner, **more: Any) -> None:
-        """The present event to one participant. Its cause is left out: mostly it is another's number."""
-        line = {key: value for key, value in self.line.items() if key != "cause"}
-        line |= more
-        line["client"] = owner.client
-        self.add(owner.participant, line)
+    def tell(self, owner: Owner, tell: Callable[[JsonObject], JsonObject] = _plain, **more: Any) -> None:
+        """The present event to one participant."""
+        more["client"] = owner.client
+        self.add(owner.participant, (self.place, tell, more))
 
-    def add(self, participant: str, line: JsonObject) -> None:
-        """A new line to a participant; it gets its index here."""
-        lines = self.told.setdefault(participant, [])
-        line["index"] = len(lines)
-        lines.append(line)
+    def add(self, participant: str, entry: Entry) -> None:
+        """A new line to a participant."""
+        entries = self.told.get(participant)
+        if entries is None:
+            self.told[participant] = [entry]
+        else:
+            entries.append(entry)
 
 
 class PrivateFeed:
@@ -123,11 +180,16 @@ class PrivateFeed:
         self, record: Record, events: Sequence[e.Event], lines: Sequence[JsonObject]
     ) -> dict[str, list[JsonObject]]:
         """As `fold`, for who has decoded the record's events and has their lines already. The lines stay untouched."""
+        addressed = self.address(record, events)
+        return {participant: lines_of(entries, lines.__getitem__) for participant, entries in addressed.items()}
+
+    def address(self, record: Record, events: Sequence[e.Event]) -> Addressed:
+        """Take the next record in; gives what is told to whom, for `lines_of`, which may be asked late or never."""
         fold, folds = _Fold(record), self._folds
-        for event, line in zip(events, lines, strict=True):
+        for place, event in enumerate(events):
             handler = folds.get(type(event))
             if handler is not None:
-                fold.line = line
+                fold.place = place
                 handler(fold, event)
         if fold.named:
             self._name(fold)
@@ -148,15 +210,10 @@ class PrivateFeed:
         fold.tell(self._owners.orders.pop(event.order))
 
     def _deal_made(self, fold: _Fold, event: e.DealMade) -> None:
-        """To each side its own: made of named fields, so that nothing of the other side slips in."""
+        """To each side its own."""
         buyer, seller = Owner(event.buyer, event.buyer_client), Owner(event.seller, event.seller_client)
-        for side, owner in ((Side.BUY, buyer), (Side.SELL, seller)):
-            name = SIDE_NAMES[side]
-            line = {key: fold.line[key] for key in _DEAL_FIELDS}
-            line |= {"side": name, "order": fold.line[f"{name}_order"]}
-            line |= {key: fold.line[key] for key in _DEAL_PUBLIC}
-            line |= {"open": fold.line[f"{name}_open"], "client": owner.client}
-            fold.add(owner.participant, line)
+        for side, own in _SIDES:
+            fold.tell(buyer if side is Side.BUY else seller, own)
         for order, open_lots in ((event.buy_order, event.buy_open), (event.sell_order, event.sell_open)):
             if not open_lots:
                 del self._owners.orders[order]
@@ -176,10 +233,9 @@ class PrivateFeed:
             return
         command = codec.decode_command(record.command)
         more: JsonObject = {"by": record.actor, "id": record.client_id, "command": codec.name_of(type(command))}
-        if any(refusal.reason is Reason.NOT_OWNER for refusal in event.reasons):
-            not_owner = Reason.NOT_OWNER.text
-            more["reasons"] = [reason for reason in fold.line["reasons"] if reason["reason"] == not_owner]
-        fold.tell(Owner(participant, self._client_of(command, participant)), **more)
+        is_other = any(refusal.reason is Reason.NOT_OWNER for refusal in event.reasons)
+        owner = Owner(participant, self._client_of(command, participant))
+        fold.tell(owner, _not_owned if is_other else _plain, **more)
 
     def _client_of(self, command: c.Command, participant: str) -> str | None:
         """The client whom a refused command concerns, if he is the participant's own."""
@@ -220,7 +276,7 @@ class PrivateFeed:
                     "counterparty": party.counterparty,
                     "client": party.owner.client,
                 }
-                fold.add(party.owner.participant, line)
+                fold.add(party.owner.participant, (-1, _plain, line))
 
     # Contracts ---------------------------------------------------------------------------------------------------
 

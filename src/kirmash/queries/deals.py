@@ -169,7 +169,14 @@ class Deals(Asking):
         return self._page("register", statement, [c.deal], self._show_line_of(scope), limit=limit, cursor=cursor)
 
     def tape(
-        self, session: str, instrument: str, *, after: int = 0, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+        self,
+        session: str,
+        instrument: str,
+        *,
+        after: int = 0,
+        newest_first: bool = False,
+        limit: int = LIMIT_DEFAULT,
+        cursor: str | None = None,
     ) -> Page[rows.TapeLine]:
         """Deals as the public sees them, by the instrument's channel number; `after` is one of those."""
         c = t.DEALS.c
@@ -190,7 +197,8 @@ class Deals(Asking):
                 aggressor=AGGRESSORS[row[6]],
             )
 
-        return self._page("tape", statement, [c.channel], show, limit=limit, cursor=cursor)
+        name = "tape back" if newest_first else "tape"
+        return self._page(name, statement, [c.channel], show, limit=limit, cursor=cursor, descending=newest_first)
 
     def bars(
         self,

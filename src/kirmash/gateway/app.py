@@ -1,0 +1,307 @@
+"""The HTTP application: finds out who asks, judges the route's rule, reads the parts, calls the handler, shows.
+
+Order of a request: size, credentials, rule, CSRF, throttle, form, handler. Whatever is refused leaves as a problem
+document; what nobody foresaw is logged with an id and leaves as 500 without a word about its cause. No route stands
+here, and nothing about the market.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+import structlog
+from msgspec import UNSET
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as StarletteRoute
+
+from kirmash.gateway.problems import Problem, denied_problem, refused_problem, shape_problem
+from kirmash.gateway.routes import PAGE, Answered, Call, Route, Rule, json_response
+from kirmash.identity import Denied, Identity, Scope, Throttled, Who
+from kirmash.messages.limits import FRAME_BYTES_MAX
+from kirmash.protocol.shapes import ShapeError
+from kirmash.sequencer.answers import Refused
+
+SESSION_COOKIE: Final = "kirmash_session"
+CSRF_HEADER: Final = "x-csrf-token"
+NUMBER_HEADER: Final = "X-Kirmash-Number"
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LANGUAGES: Final = ("en", "ru")
+LANGUAGE_PARAMETER: Final = "lang"
+LANGUAGE_COOKIE: Final = "kirmash_language"
+CSRF_FIELD: Final = "csrf"
+BEFORE_CHANGE: Final = frozenset({"/api/v1/password", "/api/v1/me", "/api/v1/logout", "/password", "/logout"})
+"""What is open to a login whose one-time password is still to be changed."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+PROXY_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+_log: Final = structlog.get_logger("http")
+
+Observe = Callable[[str, str, int, float], None]
+"""Told of each request: method, the route's path, status, seconds."""
+
+
+class ProblemPages(Protocol):
+    """What shows a refusal to a person in a browser, where a program gets the document."""
+
+    def problem(self, request: Request, problem: Problem, language: str, who: Who | None) -> Response:
+        """The page; or a way on, such as to the login."""
+        ...
+
+
+class Http:
+    """What every route needs: who asks, and what became of it."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        number: Callable[[], int],
+        observe: Observe,
+        pages: ProblemPages | None = None,
+    ) -> None:
+        self._identity = identity
+        self._number = number
+        self._observe = observe
+        self._pages = pages
+
+    def application(self, routes: Sequence[Route], further: Sequence[BaseRoute] = ()) -> Starlette:
+        """The application of these routes and of others that are none of ours (WebSocket)."""
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            methods = by_path.setdefault(route.path, {})
+            assert route.method not in methods, f"{route.method} {route.path} stands twice"
+            methods[route.method] = route
+        starlette = [
+            StarletteRoute(path, self._endpoint(path, methods), methods=[*methods]) for path, methods in by_path.items()
+        ]
+        return Starlette(
+            routes=[*further, *starlette],
+            exception_handlers={HTTPException: self._unrouted, Exception: self._unforeseen},
+        )
+
+    def _endpoint(self, path: str, methods: dict[str, Route]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            began = time.perf_counter()
+            # Starlette answers HEAD by a GET route.
+            route = methods["GET" if request.method == "HEAD" else request.method]
+            response = await self._answer(route, request)
+            if getattr(request.state, "who", None) is not None:
+                # The public is not told numbers of the journal: who counts them beside a public channel can tell
+                # which order is whose (docs/reference/rest.md).
+                response.headers[NUMBER_HEADER] = str(self._number())
+            self._observe(request.method, path, response.status_code, time.perf_counter() - began)
+            return response
+
+        return endpoint
+
+    async def _answer(self, route: Route, request: Request) -> Response:
+        language = language_of(request, None)
+        headers: dict[str, str] = {"Cache-Control": "no-store"}
+        try:
+            raw = await read_body(request)
+            who = request.state.who = self._who(request, raw)
+            language = language_of(request, who)
+            headers["Content-Language"] = language
+            self._judge(route, request, who, raw)
+            if route.throttled and who is not None:
+                headers |= self._throttle(who)
+            call = Call(
+                request,
+                who,
+                language,
+                request.path_params,
+                read_query(route, request),
+                None if route.raw_body or route.body is None else read_struct(route.body, raw),
+                raw,
+            )
+            return self._show(route, await route.handler(call), headers)
+        except Problem as problem:
+            refusal = problem
+        except ShapeError as error:
+            refusal = shape_problem(error)
+        except Refused as refused:
+            refusal = refused_problem(refused)
+        except Denied as denied:
+            refusal = denied_problem(denied)
+        if self._pages is None or route.media_type != PAGE:
+            return refusal.response(language, headers)
+        page = self._pages.problem(request, refusal, language, getattr(request.state, "who", None))
+        for name, content in {**headers, **refusal.headers}.items():
+            page.headers.setdefault(name, content)
+        return page
+
+    def _who(self, request: Request, raw: bytes) -> Who | None:
+        """Who asks: by a signature if there is one, else by the session's cookie."""
+        if "signature-input" in request.headers or "signature" in request.headers:
+            target = request.scope["raw_path"].decode("latin-1").split("?")[0]
+            query = request.scope["query_string"].decode("latin-1")
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+            return self._identity.verify_signature(
+                request.method, f"{target}?{query}" if query else target, headers, raw
+            )
+        token = request.cookies.get(SESSION_COOKIE)
+        return None if token is None else self._resolved(request, token)
+
+    def _resolved(self, request: Request, token: str) -> Who | None:
+        changing = request.url.path in BEFORE_CHANGE
+        try:
+            return self._identity.resolve(token, changing_password=changing)
+        except Denied as denied:
+            # An old cookie must not bar anybody from what is public, nor from logging in anew; elsewhere it is the
+            # answer (see _judge).
+            request.state.denied = denied
+            return None
+
+    def _judge(self, route: Route, request: Request, who: Who | None, raw: bytes) -> None:
+        if not route.rule.allows(who) and not (route.rule is Rule.LOCAL and is_local(request)):
+            if who is None:
+                denied: Denied | None = getattr(request.state, "denied", None)
+                if denied is not None:
+                    raise denied
+                raise Problem(401, "not_signed_in", "log in, or sign the request with an API key")
+            raise Problem(403, "forbidden", f"this is for {route.rule.value}")
+        if who is None or route.rule is Rule.PUBLIC:
+            return
+        safe = request.method in SAFE_METHODS
+        if who.via == "session" and not safe:
+            token = request.cookies[SESSION_COOKIE]
+            self._identity.check_csrf(token, request.headers.get(CSRF_HEADER) or form_token(request, raw))
+        if who.via == "key" and route.by_session:
+            raise Problem(403, "forbidden", "this is for a person's session, not for a key")
+        if (Scope.READ if safe else Scope.COMMANDS) not in who.scopes:
+            raise Problem(403, "forbidden", f"the key's scopes are {', '.join(who.scopes)}")
+        self._identity.check_standing(who)
+
+    def _throttle(self, who: Who) -> dict[str, str]:
+        allowance = self._identity.throttle(who)
+        headers = allowance.headers()
+        if not allowance.allowed:
+            raise Throttled("too many commands in too short a time", allowance.retry_after, headers)
+        return headers
+
+    def _show(self, route: Route, value: Any, headers: dict[str, str]) -> Response:
+        status = route.status
+        if isinstance(value, Response):
+            for name, content in headers.items():
+                value.headers.setdefault(name, content)
+            return value
+        if isinstance(value, Answered):
+            status = status if value.status is UNSET else int(value.status)
+            headers |= value.headers
+            value = value.value
+        if value is None:
+            return Response(None, 204, headers)
+        return json_response(value, status, headers)
+
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            problem = Problem(405, "method_not_allowed", f"this path takes {allowed}", headers={"Allow": allowed})
+        elif error.status_code == 404:
+            problem = Problem(404, "not_found", "no such path", cure="see /api/v1/openapi.json")
+        else:
+            problem = Problem(error.status_code, "shape", str(error.detail))
+        return self._outside_routes(request, problem)
+
+    async def _unforeseen(self, request: Request, error: Exception) -> Response:
+        incident = secrets.token_hex(6)
+        _log.error("unforeseen", incident=incident, path=request.url.path, error=repr(error), exc_info=error)
+        detail = f"an error of the exchange; it is in the log as {incident}"
+        return self._outside_routes(
+            request, Problem(500, "internal_error", detail, extra={"incident": incident})
+        )
+
+    def _outside_routes(self, request: Request, problem: Problem) -> Response:
+        """A refusal where no route can say in which form: a page for a browser, outside the API."""
+        language = language_of(request, None)
+        if self._pages is None or request.url.path.startswith("/api/") or PAGE not in request.headers.get("accept", ""):
+            return problem.response(language)
+        return self._pages.problem(request, problem, language, getattr(request.state, "who", None))
+
+
+def is_local(request: Request) -> bool:
+    """Whether the request comes from this machine, and no proxy passed it on."""
+    host = request.client.host if request.client is not None else ""
+    return host in LOOPBACK and not any(name in request.headers for name in PROXY_HEADERS)
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is said to be JSON."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+
+def form_token(request: Request, raw: bytes) -> str:
+    """The token against forged forms that a form sends along, where no script could set the header."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        return ""
+    return parse_qs(raw.decode("latin-1"), max_num_fields=1000).get(CSRF_FIELD, [""])[0]
+
+
+def language_of(request: Request, who: Who | None) -> str:
+    """English or Russian: what the request asks for first, else what was chosen before, else what the login prefers."""
+    for chosen in (request.query_params.get(LANGUAGE_PARAMETER), request.cookies.get(LANGUAGE_COOKIE)):
+        if chosen in LANGUAGES:
+            return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        tag = part.split(";")[0].strip().split("-")[0].lower()
+        if tag in LANGUAGES:
+            return tag
+    return who.language if who is not None and who.language in LANGUAGES else LANGUAGES[0]
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, at most a frame (PS-9)."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > FRAME_BYTES_MAX:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FRAME_BYTES_MAX:
+            raise _too_large()
+    return bytes(body)
+
+
+def read_query(route: Route, request: Request) -> Any:
+    """The query as the route's struct; None where it has none."""
+    given = dict(request.query_params)
+    if len(given) != len(request.query_params.multi_items()):
+        raise Problem(400, "shape", "a query parameter is given twice")
+    if route.query is None:
+        if given:
+            raise Problem(400, "shape", "this path takes no query parameters", field=next(iter(given)))
+        return None
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "shape", f"query: {error}", field=_field_of(error)) from None
+
+
+def read_struct(kind: type[msgspec.Struct], raw: bytes) -> Any:
+    """The body as this struct."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "shape", str(error), field=_field_of(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "shape", f"the body is not JSON: {error}") from None
+
+
+def _field_of(error: msgspec.ValidationError) -> str | None:
+    """The field that msgspec's message names: a path `$.name`, or the name in backticks."""
+    text = str(error)
+    if " - at `$." in text:
+        return text.split(" - at `$.")[1].rstrip("`")
+    return text.split("`")[1] if text.startswith("Object") and "field `" in text else None
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too_large", f"a request has at most {FRAME_BYTES_MAX} bytes", rule="PS-9")
