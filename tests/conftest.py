@@ -9,6 +9,7 @@ Fixtures that belong to one subject stand in that subject's own folder, not here
 
 import importlib.util
 import os
+import shutil
 
 import hypothesis
 import pytest
@@ -24,9 +25,12 @@ def required(part: str) -> bool:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips what needs the native market where there is none, unless it is required."""
-    if item.get_closest_marker("native") is None or importlib.util.find_spec("kirmash_market") is not None:
-        return
-    if required("native"):
-        pytest.fail("the native market is required (REQUIRE) and kirmash_market cannot be imported")
-    pytest.skip("needs the native market (kirmash_market); `make setup` builds it where cargo is installed")
+    """Skips what needs the native market or a browser where there is none, unless it is required."""
+    if item.get_closest_marker("native") is not None and importlib.util.find_spec("kirmash_market") is None:
+        if required("native"):
+            pytest.fail("the native market is required (REQUIRE) and kirmash_market cannot be imported")
+        pytest.skip("needs the native market (kirmash_market); `make setup` builds it where cargo is installed")
+    if item.get_closest_marker("browser") is not None and shutil.which("chromium") is None:
+        if required("browser"):
+            pytest.fail("a browser is required (REQUIRE) and there is no chromium")
+        pytest.skip("needs Chromium (on Debian: apt-get install chromium)")

@@ -129,3 +129,7 @@ install_native() {
 make_venv
 install_python "${1:-}"
 install_native
+# The pages are tested in a real browser. Where none can be had those tests are skipped and say so.
+if [ "${1:-}" = --dev ]; then
+    bash tools/ensure-system.sh --browser .venv/bin/python || say "no Chromium: tests in a browser are skipped"
+fi
