@@ -1,9 +1,9 @@
-"""`make bench`: python -m benchmarks [market|journal|recovery|projections …] [--messages N]."""
+"""`make bench`: python -m benchmarks [market|journal|recovery|projections|path|presenting …] [--messages N]."""
 
 import argparse
 import importlib
 
-QUESTIONS = ("market", "journal", "recovery", "projections")
+QUESTIONS = ("market", "journal", "recovery", "projections", "path", "presenting")
 
 
 def main() -> None:

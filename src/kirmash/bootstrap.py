@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
+from kirmash.config import CONFIG_FILE, ConfigError
+from kirmash.journal.backup import backup, copy_database, sync_file
 from kirmash.journal.errors import JournalExists, NotAJournal, StorageFailed
-from kirmash.journal.folder import LOCK_FILE, Folder
+from kirmash.journal.folder import LOCK_FILE, Folder, journal_file
 from kirmash.journal.hashes import Head
 from kirmash.journal.profiles import Profiles
 from kirmash.journal.sqlite import CommitHook, Journal
@@ -33,6 +35,12 @@ from kirmash.simulation.scenario import (
     ScenarioRun,
     read_scenario,
 )
+
+if TYPE_CHECKING:
+    from kirmash.identity import Provisioned
+
+IDENTITY_FILE: Final = "identity.db"
+VIEWS_FILE: Final = "views.db"
 
 COMMIT_RECORDS: Final = 1_000
 """The lines of a scenario become durable about so many records at a time; no byte depends on it."""
@@ -136,6 +144,65 @@ def verify_journal(
     return verify(
         path, lambda exchange_id: Replayed(exchange_id, load_market), expect_head=expect_head, progress=progress
     )
+
+
+def backup_exchange(folder: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Verified:
+    """`kirmash backup`: a data folder with its logins and configuration, consistent while the exchange runs.
+
+    The logins are copied before the journal: whatever they speak of is in the copy, and an approved proposal whose
+    command the copied journal holds is given again by the next start, under its id, and only settled. Raises as
+    `journal.backup.backup`.
+    """
+
+    def before(copy: Path) -> None:
+        config, identity = folder / CONFIG_FILE, folder / IDENTITY_FILE
+        if config.is_file():
+            copy_config = copy / CONFIG_FILE
+            copy_config.write_bytes(config.read_bytes())
+            sync_file(copy_config)
+        if identity.is_file():
+            copy_database(identity, copy / IDENTITY_FILE)
+
+    return backup(folder, target, progress, before)
+
+
+def rebuild_views(folder: Path, progress: Callable[[int, int], None] | None = None) -> int:
+    """`kirmash rebuild`: the views of a data folder made anew, under its lock; gives the number that they hold.
+
+    Raises JournalError, and OSError where the disk does not take them.
+    """
+    from kirmash.projections.rebuild import rebuild
+
+    with Folder(folder) as locked:
+        return rebuild(journal_file(locked.path), locked.path / VIEWS_FILE, progress)
+
+
+def add_login(
+    folder: Path, name: str, role: str, participant: str | None, trader: str | None, language: str
+) -> "Provisioned":
+    """`kirmash operator add` and `kirmash login add`: a new login with a one-time password, while nobody or somebody
+    serves the data folder, which is made if it is not there.
+
+    Raises ConfigError where name, role and ids make no login, or there is one of that name, StorageFailed.
+    """
+    import asyncio
+
+    from kirmash.identity import Denied, Identity, NewLogin, Role, StoreFailed
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        identity = Identity(folder / IDENTITY_FILE)
+    except OSError as error:
+        raise StorageFailed(f"{folder}: {error.strerror}") from error
+    except StoreFailed as error:
+        raise StorageFailed(str(error)) from error
+    new = NewLogin(name=name, role=Role(role), participant=participant, trader=trader, language=language)
+    try:
+        return asyncio.run(identity.add_login(new))
+    except Denied as denied:
+        raise ConfigError(f"login: {denied}" + (f"; {denied.cure}" if denied.cure else "")) from None
+    finally:
+        identity.close()
 
 
 class DemoExchange:

@@ -8,10 +8,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import kirmash
+
+if TYPE_CHECKING:
+    from kirmash.config import Config
 
 DONE: Final = 0
 WRONG_INPUT: Final = 2
@@ -182,15 +186,42 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", type=Path, help="keep the data folder here (default: a new one)")
-    parser.add_argument("--seed", type=int, help="another December session, invented from this number")
-    parser.add_argument("--seconds", type=int, default=75, help="about how long it takes on a terminal (default: 75)")
+    parser.add_argument("--seed", metavar="N", type=int, help="other people and prices, invented from this number")
+    parser.add_argument("--port", metavar="N", type=int, help="where the pages are (default: 8000)")
+    parser.add_argument(
+        "--speed", metavar="S", type=_percent, help="how fast the historical session runs (default: 1, two minutes)"
+    )
+    parser.add_argument("--terminal", action="store_true", help="no pages: the historical session in this terminal")
+    parser.add_argument("--seconds", type=int, help="about how long that takes on a terminal (default: 75)")
     _market_argument(parser)
 
 
-def _demo(arguments: argparse.Namespace) -> int:
-    from kirmash.demo import run_demo
+def _percent(text: str) -> int:
+    """A decimal number above zero, in hundredths."""
+    try:
+        percent = int(Decimal(text) * 100)
+    except (InvalidOperation, ValueError, OverflowError):
+        percent = 0
+    if not 1 <= percent <= 100_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.01 to 1000000")
+    return percent
 
-    run_demo(arguments.data, _market(arguments), arguments.seed, arguments.seconds)
+
+def _demo(arguments: argparse.Namespace) -> int:
+    pages = arguments.port is not None or arguments.speed is not None
+    # A pipe asks for something that ends; so does who says how long it may take.
+    if arguments.terminal or arguments.seconds is not None or not (pages or sys.stdout.isatty()):
+        if pages:
+            raise CliError(WRONG_INPUT, "demo: --port and --speed are for pages, --terminal and --seconds for none")
+        from kirmash.demo.terminal import run_demo
+
+        seconds = 75 if arguments.seconds is None else arguments.seconds
+        run_demo(arguments.data, _market(arguments), arguments.seed, seconds)
+        return DONE
+    from kirmash.demo.live import run_live
+
+    speed = 100 if arguments.speed is None else arguments.speed
+    run_live(arguments.data, _market(arguments), arguments.seed, arguments.port, speed)
     return DONE
 
 
@@ -272,10 +303,10 @@ def _backup_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    from kirmash.journal.backup import backup
+    from kirmash.bootstrap import backup_exchange
 
     with _progress("copying") as progress:
-        copied = backup(arguments.journal, arguments.target, progress)
+        copied = backup_exchange(arguments.journal, arguments.target, progress)
     print(f"{arguments.target}: records to {copied.head.number}")
     print(f"head        {copied.head.hash}")
     return DONE
@@ -293,6 +324,111 @@ def _forget(arguments: argparse.Namespace) -> int:
     with Folder(arguments.folder) as folder:
         Profiles(folder.path).forget(arguments.person)
     print(f"{arguments.person}: the key is destroyed; backups made earlier still hold it")
+    return DONE
+
+
+# rebuild ---------------------------------------------------------------------------------------------------------
+
+
+def _rebuild_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="data folder; the exchange must not be running")
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    from kirmash.bootstrap import rebuild_views
+
+    with _progress("rebuilding") as progress:
+        reached = rebuild_views(arguments.folder, progress)
+    print(f"{arguments.folder}: views of {reached} records")
+    return DONE
+
+
+# serve -----------------------------------------------------------------------------------------------------------
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: kirmash.toml in DIR)")
+    parser.add_argument("--data", metavar="DIR", type=Path, help="data folder (default: kirmash-data)")
+    parser.add_argument("--port", metavar="N", type=int, help="where HTTP and WebSocket are (default: 8000)")
+    _market_argument(parser)
+    parser.add_argument("--one-process", action="store_true", help="core and gateway in one process")
+    parser.add_argument("--only", choices=("core", "gateway"), help="this half alone, in the foreground")
+    parser.add_argument("--print-config", action="store_true", help="print every setting that holds, and end")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from kirmash.config import as_toml
+
+    config = _config(arguments)
+    if arguments.print_config:
+        print(as_toml(config), end="")
+        return DONE
+    from kirmash import serve
+
+    parts = {"core": serve.serve_core, "gateway": serve.serve_gateway, None: serve.serve_one_process}
+    if arguments.one_process or arguments.only is not None:
+        serve.run_part(parts[arguments.only], config)
+        return DONE
+    return serve.supervise(["serve", *_given_again(arguments)], config)
+
+
+def _config(arguments: argparse.Namespace) -> "Config":
+    """The file, then the environment, then the command line. Raises ConfigError."""
+    from kirmash.config import CONFIG_FILE, load
+
+    data = arguments.data or Path(os.environ.get("KIRMASH_CORE_DATA") or "kirmash-data")
+    file = arguments.config
+    if file is None and (data / CONFIG_FILE).is_file():
+        file = data / CONFIG_FILE
+    over = {
+        "KIRMASH_CORE_DATA": arguments.data or (data if arguments.config is None else None),
+        "KIRMASH_CORE_MARKET": _market(arguments),
+        "KIRMASH_GATEWAY_PORT": arguments.port,
+    }
+    return load(file, {**os.environ, **{name: str(value) for name, value in over.items() if value is not None}})
+
+
+def _given_again(arguments: argparse.Namespace) -> list[str]:
+    """The options of `serve` for a child of ours."""
+    names = ("config", "data", "port", "market")
+    given = [(f"--{name}", getattr(arguments, name)) for name in names]
+    return [word for option, value in given if value is not None for word in (option, str(value))]
+
+
+# operator, login -------------------------------------------------------------------------------------------------
+
+
+def _provisioning_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("add",), help="add one")
+    parser.add_argument("name", metavar="NAME", help="what is typed to sign in")
+    parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="data folder; made if it is not there")
+    parser.add_argument("--language", choices=("en", "ru"), default="en", help="of messages (default: en)")
+
+
+def _login_arguments(parser: argparse.ArgumentParser) -> None:
+    _provisioning_arguments(parser)
+    roles = ("trader", "participant-admin", "auditor", "operator")
+    parser.add_argument("--role", choices=roles, required=True, help="what the login may do")
+    parser.add_argument("--participant", metavar="ID", help="whose trader or administrator it is")
+    parser.add_argument("--trader", metavar="ID", help="the trader's id in the register, for the role trader")
+
+
+def _add_operator(arguments: argparse.Namespace) -> int:
+    return _add_login(arguments, "operator", None, None)
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    return _add_login(arguments, arguments.role, arguments.participant, arguments.trader)
+
+
+def _add_login(arguments: argparse.Namespace, role: str, participant: str | None, trader: str | None) -> int:
+    from kirmash.bootstrap import add_login
+
+    name: str = arguments.name
+    made = add_login(arguments.data, name, role, participant, trader, arguments.language)
+    print(f"login       {made.login.name} ({made.login.id}), role {role}")
+    print(f"password    {made.password}")
+    print("It is shown this once, and has to be changed at the first sign-in.", file=sys.stderr)
     return DONE
 
 
@@ -316,11 +452,15 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 _WORDS: Final[dict[str, _Word]] = {
+    "serve": _Word("run the exchange: core and gateway, until it is stopped", _serve_arguments, _serve),
     "run": _Word("run a scenario file against a fresh exchange and print its events", _run_arguments, _run),
-    "demo": _Word("a historical session, live in the terminal", _demo_arguments, _demo),
+    "demo": _Word("an exchange to look at and to trade on, with invented people", _demo_arguments, _demo),
     "verify": _Word("compute a journal again from its commands and compare everything", _verify_arguments, _verify),
     "prove": _Word("print one record with the path that proves it", _prove_arguments, _prove),
     "backup": _Word("copy a data folder consistently, also while it is in use", _backup_arguments, _backup),
+    "rebuild": _Word("make the views of a data folder anew from its journal", _rebuild_arguments, _rebuild),
+    "operator": _Word("add an operator, with a one-time password", _provisioning_arguments, _add_operator),
+    "login": _Word("add a login, with a one-time password", _login_arguments, _login),
     "forget": _Word("destroy the key of a person's profile", _forget_arguments, _forget),
     "schema": _Word("print the JSON Schema of commands and events", _schema_arguments, _schema),
 }

@@ -1,20 +1,23 @@
 """The one configuration file of a running exchange (TOML), with overrides from the environment.
 
-Every setting has a default, so an empty file serves. A name that is not known is an error, never ignored. A variable
-KIRMASH_<SECTION>_<NAME> replaces one plain value: KIRMASH_GATEWAY_PORT=9000. `kirmash serve --print-config` prints what
-holds in the end. Nothing secret stands in it: passwords and keys are in the data folder.
+Every setting has a default, so an empty file serves. A name that is not known is an error, never ignored, in the file
+and in the environment. A variable KIRMASH_<SECTION>_<NAME> replaces one plain value: KIRMASH_GATEWAY_PORT=9000. What
+holds in the end is printed by `kirmash serve --print-config`. Nothing secret stands in it: passwords and keys are in
+the data folder.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 PREFIX: Final = "KIRMASH_"
+CONFIG_FILE: Final = "kirmash.toml"
+"""The name under which it is found in the data folder."""
 
 
 class ConfigError(Exception):
@@ -23,13 +26,22 @@ class ConfigError(Exception):
     exit_code = 2
 
 
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Percent = Annotated[int, Meta(ge=0, le=99)]
+Weekday = Annotated[int, Meta(ge=1, le=7)]
+
+
 class ExchangeConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the exchange is called and where its days begin and end."""
+    """What the exchange is called and where its days begin and end. `invented`: its companies, orders and prices are
+    made up, which every page then says."""
 
     name: str = "Kirmash"
     exchange_id: str = ""
     time_zone: str = "Europe/Minsk"
     country: str = "BY"
+    invented: bool = False
 
 
 class CoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,35 +49,35 @@ class CoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     data: str = "kirmash-data"
     socket: str = ""
-    market: str = ""
-    snapshot_every: int = 100_000
-    downtime_seconds: int = 30
-    notice_seconds: int = 300
-    disk_warn_percent: int = 10
-    disk_close_percent: int = 2
+    market: Literal["", "native", "reference", "both"] = ""
+    snapshot_every: Positive = 100_000
+    downtime_seconds: Count = 30
+    notice_seconds: Count = 300
+    disk_warn_percent: Percent = 10
+    disk_close_percent: Percent = 2
 
 
 class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """HTTP and WebSocket. Behind a proxy that speaks TLS: `secure_cookies`, and its addresses in `trusted_proxies`."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Port = 8000
     public_url: str = ""
     secure_cookies: bool = False
     trusted_proxies: tuple[str, ...] = ()
-    connections_max: int = 10_000
-    stop_seconds: int = 3
+    connections_max: Positive = 10_000
+    stop_seconds: Count = 3
 
 
 class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions, throttles, and what takes two persons (`four_eyes`; `credit_above` in units of the currency)."""
 
-    idle_minutes: int = 30
-    absolute_hours: int = 12
-    manual_per_second: int = 1
-    manual_burst: int = 5
-    key_per_second: int = 200
-    key_burst: int = 400
+    idle_minutes: Positive = 30
+    absolute_hours: Positive = 12
+    manual_per_second: Positive = 1
+    manual_burst: Positive = 5
+    key_per_second: Positive = 200
+    key_burst: Positive = 400
     four_eyes: bool = True
     credit_above: str = "1000000"
     operator_totp: bool = False
@@ -74,8 +86,24 @@ class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """`format`: json for machines, text for a terminal."""
 
-    level: str = "info"
-    format: str = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class DemoLogin(Struct, frozen=True, forbid_unknown_fields=True):
+    """A login that everybody may use. `part`: buyer, seller, broker, operator or auditor."""
+
+    name: str
+    password: str
+    part: str
+
+
+class DemoConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `kirmash demo` tells its own pages; an exchange has none of it. `logins` are shown on the login page with
+    their passwords, `historical` are the sessions that are replayed and take no orders of visitors."""
+
+    logins: tuple[DemoLogin, ...] = ()
+    historical: tuple[str, ...] = ()
 
 
 class DayOverride(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +134,7 @@ class SessionTemplate(Struct, frozen=True, forbid_unknown_fields=True):
     mechanism: str
     phases: dict[str, str]
     instruments: tuple[TemplateInstrument, ...]
-    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    weekdays: tuple[Weekday, ...] = (1, 2, 3, 4, 5)
     self_trade: str = "cancel_newest"
     late_entry: bool = False
     names_at: str = "close"
@@ -121,9 +149,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     gateway: GatewayConfig = GatewayConfig()
     identity: IdentityConfig = IdentityConfig()
     log: LogConfig = LogConfig()
+    demo: DemoConfig = DemoConfig()
     days: tuple[DayOverride, ...] = ()
     sessions: tuple[SessionTemplate, ...] = ()
-    plan_days: int = 2
+    plan_days: Count = 2
 
     @property
     def data(self) -> Path:
@@ -151,7 +180,11 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
         where = _OVERRIDES.get(name)
         if where is not None:
             section, field, kind = where
-            values.setdefault(section, {})[field] = _plain(name, value, kind)
+            given = values.setdefault(section, {})
+            if isinstance(given, dict):
+                given[field] = _plain(name, value, kind)
+        elif name.startswith(_SECTIONS):
+            raise ConfigError(f"{name}: no such setting; `kirmash serve --print-config` shows every setting")
     try:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
@@ -169,7 +202,7 @@ def as_toml(config: Config) -> str:
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
-    return [_without_none(entry) for entry in value] if isinstance(value, list) else value
+    return [_without_none(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(name: str, value: str, kind: Any) -> Any:
@@ -184,16 +217,31 @@ def _plain(name: str, value: str, kind: Any) -> Any:
     return value
 
 
+def _kind_of(kind: Any) -> Any:
+    """The plain type of a field, without its limits; None if it is not plain."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        kind = str
+    return kind if kind in (bool, int, str) else None
+
+
 def _overrides() -> dict[str, tuple[str, str, Any]]:
     """Which variables name a setting: its section, name and type."""
     found: dict[str, tuple[str, str, Any]] = {}
     for section in msgspec.structs.fields(Config):
         if isinstance(section.type, type) and issubclass(section.type, Struct):
             for field in msgspec.structs.fields(section.type):
-                if field.type in (bool, int, str):
+                kind = _kind_of(field.type)
+                if kind is not None:
                     name = f"{PREFIX}{section.name}_{field.name}".upper()
-                    found[name] = (section.name, field.name, field.type)
+                    found[name] = (section.name, field.name, kind)
     return found
 
 
 _OVERRIDES: Final = _overrides()
+_SECTIONS: Final = tuple(
+    f"{PREFIX}{section.name}_".upper()
+    for section in msgspec.structs.fields(Config)
+    if isinstance(section.type, type) and issubclass(section.type, Struct)
+)

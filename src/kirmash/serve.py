@@ -102,7 +102,7 @@ def _make_journal(folder: Folder, exchange_id: str) -> None:
     Journal.create(folder.journal, exchange_id).close()
 
 
-def make_core(folder: Folder, config: Config) -> Core:
+def make_core(folder: Folder, config: Config, *, views_beside: bool) -> Core:
     """A core for this folder, not started."""
     name = config.core.market or ("native" if native_is_installed() else "reference")
     settings = CoreSettings(
@@ -111,6 +111,7 @@ def make_core(folder: Folder, config: Config) -> Core:
         snapshot_every=config.core.snapshot_every,
         disk_warn_percent=config.core.disk_warn_percent,
         disk_close_percent=config.core.disk_close_percent,
+        views_beside=views_beside,
     )
     return Core(folder, settings, name)
 
@@ -123,7 +124,7 @@ async def serve_core(config: Config) -> None:
     planner = Planner(config)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(contextlib.closing(open_folder(config)))
-        core = make_core(folder, config)
+        core = make_core(folder, config, views_beside=True)
         server = LinkServer(core, config.socket)
         # Ends last: all answers are written to it by then.
         stack.push_async_callback(server.close)
@@ -163,7 +164,7 @@ async def serve_one_process(config: Config) -> None:
     planner = Planner(config)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(contextlib.closing(open_folder(config)))
-        core = make_core(folder, config)
+        core = make_core(folder, config, views_beside=False)
         stack.push_async_callback(core.stop)
         await core.start()
         planning = _plan(stack, core, planner)

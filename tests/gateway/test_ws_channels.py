@@ -75,7 +75,9 @@ def test_a_clients_book_over_a_hostile_stream_has_the_exchanges_checksum_and_no_
         async with Running(tmp_path, market) as running:
             client = await running.client(form=Format.MSGPACK)
             assert (await client.say({"op": "subscribe", "channel": "sessions"}))["type"] == "answer"
-            stream, books, phases = HostileStream(seed, 500), {}, {}
+            stream = HostileStream(seed, 500)
+            books: dict[Any, Book] = {}
+            phases: dict[str, int] = {}
             for at, (actor, command) in enumerate(stream.commands()):
                 try:
                     answer = await running.give(command, actor, f"f-{at}")

@@ -9,6 +9,7 @@ from typing import Final
 from kirmash.config import ConfigError, DayOverride
 
 _ANY_YEAR: Final = 2020
+_CODE_LETTERS: Final = 2
 _WORKING_WEEK: Final = frozenset({1, 2, 3, 4, 5})
 
 
@@ -62,6 +63,8 @@ def _days_of(country: str, year: int) -> tuple[frozenset[datetime.date], frozens
     import holidays
 
     try:
+        if not (len(country) == _CODE_LETTERS and country.isalpha()):
+            raise NotImplementedError  # it knows names too, of which only a part is countries'
         off = holidays.country_holidays(country, years=year)
     except NotImplementedError:
         raise ConfigError(

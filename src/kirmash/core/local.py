@@ -62,7 +62,7 @@ class LocalExchange:
     async def submit(self, actor: Actor, origin: str, client_id: str, command: Command) -> Answer:
         return await self._ask(actor, origin, client_id, command)
 
-    async def submit_many(self, commands: list[tuple[Actor, str, str, Command]]) -> list[Answer | Refused]:
+    async def submit_many(self, commands: Sequence[tuple[Actor, str, str, Command]]) -> list[Answer | Refused]:
         asked = [self._ask(*command) for command in commands]
         outcomes: list[Answer | Refused] = []
         try:

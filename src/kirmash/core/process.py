@@ -20,6 +20,7 @@ import structlog
 
 from kirmash.core.projecting import Projecting
 from kirmash.core.settings import CoreSettings, DiskUsage
+from kirmash.core.views_process import ViewsProcess
 from kirmash.journal import snapshot as snapshots
 from kirmash.journal.errors import JournalError
 from kirmash.journal.folder import Folder
@@ -97,7 +98,8 @@ class Core:
             folder.path, settings.disk_warn_percent, settings.disk_close_percent, settings.disk_usage
         )
         self._watching: asyncio.Task[None] | None = None
-        self._projecting = Projecting(folder.journal, folder.path / VIEWS_FILE, self._projected)
+        keeper = ViewsProcess if settings.views_beside else Projecting
+        self._projecting: Projecting | ViewsProcess = keeper(folder.journal, folder.path / VIEWS_FILE, self._projected)
         self.ended: asyncio.Future[None]
         """Done when the writer has ended; it raises what ended it."""
         self.exchange_id = ""

@@ -1,8 +1,9 @@
 """The thread that keeps the views up to date with the journal, never in the writer's way.
 
 What the writer commits is taken from memory while the two keep step; when the views lag, the backlog is dropped from
-memory and read from the journal, so that a slow disk costs freshness and not memory. A disk that takes no views is
-tried again; views that prove to be damaged are made anew.
+memory and read from the journal, so that a slow disk costs freshness and not memory. Between two transactions there is
+a pause: what comes in meanwhile is one transaction instead of many, which is most of what the views cost. A disk that
+takes no views is tried again; views that prove to be damaged are made anew.
 """
 
 import threading
@@ -25,6 +26,7 @@ from kirmash.sequencer.machine import Decided
 BATCH_RECORDS: Final = 1_000
 BACKLOG_RECORDS: Final = 50_000
 RETRY_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 0.015
 STOP_SECONDS: Final = 1.5
 """How long a stop may go on bringing the views up to date; the next start does the rest."""
 
@@ -79,6 +81,12 @@ class Projecting:
                 self._backlog.clear()
             self._changed.notify_all()
 
+    def aim(self, number: int) -> None:
+        """The journal has records up to this number, to be read there."""
+        with self._changed:
+            self._target = max(self._target, number)
+            self._changed.notify_all()
+
     def _run(self) -> None:
         while True:
             try:
@@ -86,6 +94,7 @@ class Projecting:
                     self._note(projector.checkpoint)
                     while self._wait():
                         self._advance(projector)
+                        self._pause()
                 return
             except (OSError, ViewsStale, JournalError) as error:
                 self._damaged = isinstance(error, ViewsStale) and not self._made_anew
@@ -105,7 +114,9 @@ class Projecting:
         _log.warning("views are made anew", reason=reason)
         self._made_anew, self._damaged = True, False
         rebuild(self._journal, self._views)
-        return Projector.open(self._views, self._journal)
+        projector = Projector.open(self._views, self._journal)
+        self._goes_on()
+        return projector
 
     def _rest(self) -> bool:
         """Wait before the next try; True when the end was asked for."""
@@ -124,6 +135,12 @@ class Projecting:
                     return False
                 self._changed.wait()
 
+    def _pause(self) -> None:
+        """Let something gather, unless much is waiting already or the end was asked for."""
+        with self._changed:
+            if self._stop_at is None and self._target - self.number < BATCH_RECORDS:
+                self._changed.wait_for(lambda: self._stop_at is not None, PAUSE_SECONDS)
+
     def _advance(self, projector: Projector) -> None:
         with self._changed:
             target = self._target
@@ -136,6 +153,9 @@ class Projecting:
             batch = self._from_journal(target)
         projector.apply([(entry.record, entry.chain) for entry in batch])
         self._note(batch[-1].record.number)
+        self._goes_on()
+
+    def _goes_on(self) -> None:
         if self.failure is not None:
             self.failure = None
             _log.info("views go on", number=self.number)

@@ -31,5 +31,7 @@ class CoreSettings(Struct, frozen=True, kw_only=True):
     disk_close_percent: int = 2
     disk_usage: DiskUsage = disk_usage
     watch_seconds: float = 1.0
+    views_beside: bool = False
+    """Keep the views in a process of their own, so that they never hold the interpreter that the writer needs."""
     clock: Callable[[], Time] | None = None
     commit_hook: CommitHook | None = None

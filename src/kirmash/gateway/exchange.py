@@ -4,7 +4,7 @@ the Unix socket to one in another.
 Nothing here knows HTTP or WebSocket, and nothing decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kirmash.messages.codec import Actor
@@ -49,7 +49,7 @@ class Exchange(Protocol):
         """
         ...
 
-    async def submit_many(self, commands: list[tuple[Actor, str, str, Command]]) -> list[Outcome]:
+    async def submit_many(self, commands: Sequence[tuple[Actor, str, str, Command]]) -> list[Outcome]:
         """Several at once, in their order; an outcome for each."""
         ...
 

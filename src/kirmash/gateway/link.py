@@ -9,7 +9,7 @@ its record, also where the gateway lags.
 import asyncio
 import contextlib
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, cast
@@ -112,7 +112,7 @@ class LinkExchange:
         assert isinstance(result, Answer)
         return result
 
-    async def submit_many(self, commands: list[tuple[Actor, str, str, Command]]) -> list[Outcome]:
+    async def submit_many(self, commands: Sequence[tuple[Actor, str, str, Command]]) -> list[Outcome]:
         asked: list[asyncio.Future[_Result]] = []
         frames: list[bytes] = []
         for actor, origin, client_id, command in commands:

@@ -101,7 +101,7 @@ class Services:
 
     async def give_many(self, who: Who, commands: list[tuple[str, str, Command]], origin: str) -> list[Given | Refused]:
         """Several commands (client id, name, command) at once, in order. Raises Denied for the first not allowed."""
-        for _, name, _ in commands:
+        for name in dict.fromkeys(name for _, name, _ in commands):
             self.identity.check_command(who, name)
         actor = self.actor(who)
         outcomes = await self.exchange.submit_many(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kirmash.journal import snapshot
-from kirmash.journal.connection import Connection, connect_writer, storage
+from kirmash.journal.connection import READER_PATIENCE_MS, Connection, connect, connect_writer, storage
 from kirmash.journal.errors import JournalExists, StorageFailed
 from kirmash.journal.folder import BLOBS, JOURNAL_FILE, KEYS, SNAPSHOTS, journal_file, sync_directory
 from kirmash.journal.hashes import Head
@@ -25,11 +25,17 @@ from kirmash.messages import codec
 CHUNK_RECORDS: Final = 20_000
 
 
-def backup(folder: Path, destination: Path, progress: Callable[[int, int], None] | None = None) -> Verified:
+def backup(
+    folder: Path,
+    destination: Path,
+    progress: Callable[[int, int], None] | None = None,
+    before: Callable[[Path], None] | None = None,
+) -> Verified:
     """Copy a data folder to a new one; gives what the check of the copy found. The writer may be at work.
 
-    Raises JournalExists where the destination exists. The copy's hashes are checked, its records are not applied again:
-    `kirmash verify` on the copy does that.
+    `before` is called with the folder of the copy while that is still empty: what it puts there is older than the
+    copied journal, and gets its name together with it. Raises JournalExists where the destination exists. The copy's
+    hashes are checked, its records are not applied again: `kirmash verify` on the copy does that.
     """
     if destination.exists():
         raise JournalExists(f"{destination}: exists already")
@@ -38,6 +44,8 @@ def backup(folder: Path, destination: Path, progress: Callable[[int, int], None]
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        if before is not None:
+            before(partial)
         head = _copy_journal(source, partial.joinpath(JOURNAL_FILE), progress)
         _copy_snapshots(folder.joinpath(SNAPSHOTS), partial.joinpath(SNAPSHOTS), head.number)
         for name in (BLOBS, KEYS):
@@ -73,7 +81,7 @@ def _copy_journal(source: Path, copy: Path, progress: Callable[[int, int], None]
                 )
         finally:
             connection.close()
-    _sync_file(copy)
+    sync_file(copy)
     return head
 
 
@@ -120,10 +128,27 @@ def _copy_file(source: Path, copy: Path) -> None:
     except FileNotFoundError:
         # A person was forgotten, or a snapshot dropped, since the listing.
         return
-    _sync_file(copy)
+    sync_file(copy)
 
 
-def _sync_file(file: Path) -> None:
+def copy_database(source: Path, copy: Path) -> None:
+    """A new copy of another SQLite file beside the journal, as it is at one moment, readable by its owner only.
+
+    Raises StorageFailed. Whoever has the file open may write to it meanwhile.
+    """
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with storage(source):
+        reading = connect(source, "ro", READER_PATIENCE_MS)
+        try:
+            # Into the empty file that is there already, with its permissions.
+            reading.execute("VACUUM INTO ?", (str(copy),))
+        finally:
+            reading.close()
+    sync_file(copy)
+
+
+def sync_file(file: Path) -> None:
+    """Have what was written to a file on the disk. Raises OSError."""
     handle = os.open(file, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -64,7 +64,7 @@ def connect_writer(file: Path, *, create: bool = False) -> Connection:
     with storage(file):
         if not create and not file.exists():
             raise NotAJournal(f"{file}: no such file")
-        connection = _connect(file, "rwc" if create else "rw", WRITER_PATIENCE_MS)
+        connection = connect(file, "rwc" if create else "rw", WRITER_PATIENCE_MS)
         if not create:
             check_tables(file, connection)
         for pragma in (
@@ -89,7 +89,7 @@ def connect_reader(file: Path) -> Connection:
         wal = Path(f"{file}-wal")
         at_rest = not wal.exists() or wal.stat().st_size == 0
         unwritable = not os.access(file.parent, os.W_OK)
-        connection = _connect(file, "ro&immutable=1" if at_rest and unwritable else "ro", READER_PATIENCE_MS)
+        connection = connect(file, "ro&immutable=1" if at_rest and unwritable else "ro", READER_PATIENCE_MS)
         connection.execute("PRAGMA query_only=ON")
         check_tables(file, connection)
         return connection
@@ -107,7 +107,8 @@ def check_tables(file: Path, connection: Connection) -> None:
         )
 
 
-def _connect(file: Path, mode: str, patience_ms: int) -> Connection:
+def connect(file: Path, mode: str, patience_ms: int) -> Connection:
+    """A plain connection (SQLite's `mode=`) in autocommit; nothing of the file is checked."""
     connection = dbapi2.connect(
         f"file:{quote(str(file.absolute()))}?mode={mode}",
         uri=True,

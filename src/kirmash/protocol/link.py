@@ -6,6 +6,7 @@ a commit are sent before, or in the same frame as, the answers that rest on them
 durable, and an answer never comes before what it speaks of).
 """
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,7 +23,8 @@ FRAME_MAX: Final = 1 << 30
 TO_CORE_MAX: Final = 2 * FRAME_BYTES_MAX
 """A gateway sends commands only, each with little around it."""
 
-_HEADER: Final = 4
+_LENGTH: Final = struct.Struct(">I")
+_HEADER: Final = _LENGTH.size
 
 
 class LinkError(Exception):
@@ -196,17 +198,28 @@ class Frames:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The whole messages that are there now."""
-        buffer = self._buffer
-        buffer += data
-        at = 0
+        rest = self._buffer
+        if rest:
+            # A long frame comes in many pieces: they are joined once, when it is whole.
+            rest += data
+            if len(rest) < _HEADER or len(rest) - _HEADER < self._length(rest, 0):
+                return
+            data = bytes(rest)
+            rest.clear()
+        at, end = 0, len(data)
         try:
-            while len(buffer) - at >= _HEADER:
-                length = int.from_bytes(buffer[at : at + _HEADER], "big")
-                if length > self._most:
-                    raise LinkError(f"a frame of {length} bytes")
-                if len(buffer) - at - _HEADER < length:
+            while end - at >= _HEADER:
+                start = at + _HEADER
+                next_at = start + self._length(data, at)
+                if next_at > end:
                     break
-                yield bytes(buffer[at + _HEADER : at + _HEADER + length])
-                at += _HEADER + length
+                at = next_at
+                yield data[start:next_at]
         finally:
-            del buffer[:at]
+            rest += data[at:]
+
+    def _length(self, data: bytes | bytearray, at: int) -> int:
+        (length,) = _LENGTH.unpack_from(data, at)
+        if length > self._most:
+            raise LinkError(f"a frame of {length} bytes")
+        return int(length)

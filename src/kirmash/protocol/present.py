@@ -37,7 +37,7 @@ encode_json: Final = msgspec.json.encode
 
 
 class Listing(NamedTuple):
-    """What turns an instrument's integers into decimal text; `digits` are the decimals of its currency, `nought` is its 0."""
+    """What turns an instrument's integers into decimal text; `digits`: decimals of its currency, `nought`: its 0."""
 
     tick: str
     lot: str
@@ -118,7 +118,11 @@ class Presenter:
             **(dict(zip(shape.keys, astuple(event), strict=True)) if shape.is_renamed else asdict(event)),
         }
         if shape.needs_listing:
-            self._show(line, shape, self._listing_of(event, record), record)
+            instrument = (
+                line["instrument"] if shape.has_instrument else self._instrument_of_order.get(line.get("order", -1))
+            )
+            listing = self._listings.get(instrument or "") or self._listing_of(event, record)
+            self._show(line, shape, listing, record)
         return line
 
     def _text_of(self, time: Time) -> str:
@@ -342,6 +346,7 @@ class _Shape(NamedTuple):
     money: tuple[str, ...]
     others: tuple[tuple[str, _Show], ...]
     has_reasons: bool
+    has_instrument: bool
     needs_listing: bool
 
 
@@ -362,6 +367,7 @@ def _shape_of(kind: type[Struct]) -> _Shape:
         money=money,
         others=tuple((name, show) for name, show in shown if show not in _STEPS),
         has_reasons=has_reasons,
+        has_instrument="instrument" in kind.__struct_fields__,
         needs_listing=has_reasons or bool(shown),
     )
 

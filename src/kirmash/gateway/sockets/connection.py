@@ -371,7 +371,7 @@ class Connection:
                 self._placed_in.add(item.command.session)
         self._waiting += len(frame.items)
         if self._waiting > self._shared.limits.commands_waiting:
-            self._wire.hold(True)
+            self._wire.take_in(more=False)
         self._frames.append(frame)
         if len(self._frames) == 1:
             task = self._loop.create_task(self._give())
@@ -401,7 +401,7 @@ class Connection:
             if all(outcome.get("code") == "shape" for outcome in outcomes):
                 self._count_mistake()
         if self._waiting <= self._shared.limits.commands_waiting:
-            self._wire.hold(False)
+            self._wire.take_in(more=True)
 
     # The dead man's switch -----------------------------------------------------------------------------------------
 

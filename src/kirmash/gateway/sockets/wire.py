@@ -93,7 +93,7 @@ class Wire(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._text = False
         self._paused = False
-        self._held = self._wanted_hold = False
+        self._held = self._has_enough = False
         # What waits while the transport takes no more: (channel or None, frames, how many messages).
         self._outbox: deque[tuple[Hashable | None, bytes, int]] = deque()
         self._waiting_bytes = 0
@@ -226,15 +226,15 @@ class Wire(asyncio.Protocol):
         """Whether nothing waits for a slow reader."""
         return not self._paused and not self._outbox
 
-    def hold(self, held: bool) -> None:
-        """Read nothing more for now, because there is enough to do."""
-        self._wanted_hold = held
+    def take_in(self, more: bool) -> None:
+        """Whether more is to be read for now, or there is enough to do."""
+        self._has_enough = not more
         self._look_at_reading()
 
     # Inside --------------------------------------------------------------------------------------------------------
 
     def _look_at_reading(self) -> None:
-        held = (self._paused or self._wanted_hold) and not self.closing
+        held = (self._paused or self._has_enough) and not self.closing
         if held == self._held or self._transport.is_closing():
             return
         self._held = held

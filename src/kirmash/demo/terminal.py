@@ -1,4 +1,4 @@
-"""`kirmash demo`: a historical session before your eyes in the terminal, its result, and its journal checked.
+"""`kirmash demo --terminal`: a historical session before your eyes, its result, and its journal checked.
 
 The session is a scenario file; the exchange that runs it is the real one. What is shown comes from events only. On a
 terminal the book is live and market time is compressed; elsewhere (a pipe, a test) the same is printed as plain lines.
@@ -197,7 +197,7 @@ def run_demo(data: Path | None, market: str | None, seed: int | None, seconds: i
     chosen = market or ("native" if native_is_installed() else "reference")
     if market is None and chosen == "reference":
         console.print("The native market is not installed (cargo is needed to build it): the reference market decides.")
-    folder = data or _new_folder()
+    folder = data or new_folder()
     scenario = scenario_bytes(SCENARIO) if seed is None else _invented(seed)
     lines = read_scenario(io.BytesIO(scenario), f"{SCENARIO}.jsonl")
     height = console.height if console.is_terminal else FULL_HEIGHT
@@ -218,7 +218,7 @@ def run_demo(data: Path | None, market: str | None, seed: int | None, seconds: i
     console.print(_next_steps(folder, person, head.hash), soft_wrap=True)
 
 
-def _new_folder() -> Path:
+def new_folder() -> Path:
     """The first of kirmash-demo, kirmash-demo-2, … that is not there yet."""
     ordinal = 1
     while (folder := Path("kirmash-demo" if ordinal == 1 else f"kirmash-demo-{ordinal}")).exists():
@@ -256,7 +256,7 @@ def _next_steps(folder: Path, person: str, head: str) -> str:
             f"  {word} verify {folder} --expect-head {head}",
             f"  {word} prove {folder} 300 > deal.proof && {word} verify --proof deal.proof",
             f"  {word} forget {folder} {person}",
-            f"  {word} demo --seed 7        another session that ends in the same sum",
+            f"  {word} demo --terminal --seed 7        another session that ends in the same sum",
             f"  {word} run docs/tutorial/first-session.jsonl        a session written by hand: docs/tutorial",
         )
     )

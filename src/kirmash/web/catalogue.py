@@ -1,0 +1,60 @@
+"""What instruments are called: each is a version of a card at a basis, in a currency.
+
+None of it changes once it is listed, so what was read is kept. Only names stand here; terms that a session sets, and
+prices, are read where they are shown.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from kirmash.queries import Queries, rows
+from kirmash.web.words import Words
+
+
+class Named(Struct, frozen=True):
+    """An instrument and its card."""
+
+    instrument: rows.Instrument
+    card: rows.Card | None
+
+    def title(self, words: Words) -> str:
+        """The good's name; the instrument's id where its card is not known."""
+        return self.instrument.instrument if self.card is None else words.good(self.card)
+
+    def basis(self) -> str:
+        """Delivery basis: CPT Changsha."""
+        return f"{self.instrument.incoterm} {self.instrument.place}"
+
+    def unit(self, words: Words) -> str:
+        """The unit's symbol."""
+        return "" if self.card is None else words.unit(self.card.unit)
+
+
+class Catalogue:
+    """Instruments by id, read when first asked for. Belongs to the event loop."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._known: dict[str, Named] = {}
+
+    async def names(self, instruments: Iterable[str]) -> dict[str, Named]:
+        """The names of these instruments; one that the views do not have yet is left out."""
+        wanted = tuple(dict.fromkeys(instruments))
+        unknown = [name for name in wanted if name not in self._known]
+        if unknown:
+            self._known.update(await asyncio.to_thread(self._read, unknown))
+        return {name: self._known[name] for name in wanted if name in self._known}
+
+    def _read(self, instruments: list[str]) -> dict[str, Named]:
+        found: dict[str, Named] = {}
+        cards: dict[tuple[str, str], rows.Card] = {}
+        for name in instruments:
+            for instrument in self._queries.instruments(instrument=name, limit=1).rows:
+                key = (instrument.card, instrument.version)
+                if key not in cards:
+                    versions = self._queries.cards(card=instrument.card, limit=500).rows
+                    cards.update(((it.card, it.version), it) for it in versions)
+                found[name] = Named(instrument, cards.get(key))
+        return found

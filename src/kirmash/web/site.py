@@ -1,0 +1,88 @@
+"""All pages together, as the gateway takes them; and what a person sees where a request is refused.
+
+A face is added here: its routes, its entry of the navigation.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from kirmash.gateway.problems import TITLES, Problem
+from kirmash.gateway.routes import Route
+from kirmash.gateway.services import Services
+from kirmash.identity import Who
+from kirmash.web.catalogue import Catalogue
+from kirmash.web.components import components_routes
+from kirmash.web.entry import PASSWORD, entry_routes, login_path, not_a_page
+from kirmash.web.forms import go_to
+from kirmash.web.front import front_routes
+from kirmash.web.goods import goods_routes
+from kirmash.web.guidance import guidance_routes
+from kirmash.web.live import Live
+from kirmash.web.offers import offers_routes
+from kirmash.web.rendering import NavigationEntry, Rendering
+from kirmash.web.sessions import sessions_routes
+from kirmash.web.static_files import static_routes
+
+NAVIGATION: Final = (
+    NavigationEntry("/sessions", "nav.sessions"),
+    NavigationEntry("/offers", "nav.offers"),
+    NavigationEntry("/sections", "nav.sections"),
+    NavigationEntry("/goods", "nav.goods"),
+    NavigationEntry("/help", "nav.help"),
+)
+
+
+class Site:
+    """The pages of one exchange (gateway.server.Pages)."""
+
+    def __init__(self, services: Services) -> None:
+        self._rendering: Final = Rendering(services, NAVIGATION)
+        catalogue = Catalogue(services.queries)
+        self.live: Final = Live(services, self._rendering, catalogue)
+        self.routes: Final[Sequence[Route]] = [
+            *front_routes(services, self._rendering),
+            *sessions_routes(services, self._rendering, catalogue, self.live),
+            *offers_routes(services, self._rendering, catalogue),
+            *goods_routes(services, self._rendering),
+            *guidance_routes(self._rendering),
+            *components_routes(self._rendering),
+            *entry_routes(services, self._rendering),
+            *self.live.routes(),
+        ]
+        self.static: Final[Sequence[BaseRoute]] = static_routes()
+
+    def problem(self, request: Request, problem: Problem, language: str, who: Who | None) -> Response:
+        """A refusal as a page, or the way to the login where that is what is missing."""
+        if not_a_page(problem):
+            why = "ended" if problem.code == "session_ended" else "needed"
+            wanted = (request.url.path, request.url.query) if request.method in ("GET", "HEAD") else ("/", "")
+            return go_to(login_path(*wanted, why))
+        if problem.code == "not_allowed" and who is None:
+            # The only thing that identity allows nobody before who he is was settled: a one-time password.
+            return go_to(PASSWORD)
+        words = self._rendering.words[language]
+        title = TITLES.get(problem.code, {}).get(language) or words.known("error.title", str(problem.status))
+        text = words.known("error", problem.code)
+        if text == problem.code:
+            text = words.known("error.status", str(problem.status))
+        if text == str(problem.status):
+            text = words.text("error.status.other")
+        return self._rendering.answer(
+            request,
+            who,
+            language,
+            "error.html",
+            problem.status,
+            title=title if title != str(problem.status) else words.text("error.title.other"),
+            text=text,
+            status=problem.status,
+            incident=problem.extra.get("incident"),
+        )
+
+    async def close(self) -> None:
+        """End all streams."""
+        await self.live.close()
