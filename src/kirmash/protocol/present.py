@@ -46,7 +46,8 @@ class Listing(NamedTuple):
     nought: str
 
 
-def _listing(tick: str, lot: str, currency: str) -> Listing:
+def listing_of(tick: str, lot: str, currency: str) -> Listing:
+    """The listing of an instrument by its terms."""
     digits = currency_digits(currency)
     return Listing(tick, lot, currency, digits, scaled_text(0, digits))
 
@@ -54,10 +55,10 @@ def _listing(tick: str, lot: str, currency: str) -> Listing:
 @cache
 def _only_money(currency: str) -> Listing:
     """For what has a currency, but no instrument."""
-    return _listing("1", "1", currency)
+    return listing_of("1", "1", currency)
 
 
-_UNLISTED: Final = _listing("1", "1", "XXX")
+_UNLISTED: Final = listing_of("1", "1", "XXX")
 
 
 class Presenter:
@@ -80,7 +81,7 @@ class Presenter:
 
         state = decode_state(market_state)
         presenter = cls()
-        presenter._listings = {it.instrument: _listing(it.tick, it.lot, it.currency) for it in state.instruments}
+        presenter._listings = {it.instrument: listing_of(it.tick, it.lot, it.currency) for it in state.instruments}
         presenter._instrument_of_order = {it.order: it.instrument for it in state.orders}
         return presenter
 
@@ -155,12 +156,12 @@ class Presenter:
         return self._listings.get(instrument, _UNLISTED)
 
     def learn_listed(self, event: events.InstrumentListed, _: Record) -> None:
-        self._listings[event.instrument] = _listing(event.tick, event.lot, event.currency)
+        self._listings[event.instrument] = listing_of(event.tick, event.lot, event.currency)
 
     def learn_added(self, _: events.InstrumentAdded, record: Record) -> None:
         added = codec.decode_command(record.command)
         assert isinstance(added, commands.AddInstrument)
-        self._listings[added.instrument] = _listing(added.tick, added.lot, added.currency)
+        self._listings[added.instrument] = listing_of(added.tick, added.lot, added.currency)
 
     def learn_order(self, event: events.OrderAccepted, _: Record) -> None:
         self._instrument_of_order[event.order] = event.instrument

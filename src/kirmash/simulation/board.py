@@ -10,7 +10,7 @@ from kirmash.market.reference.uncrossing import Equilibrium, equilibrium
 from kirmash.messages import events as e
 from kirmash.messages.kinds import CancelReason, Phase, Side
 from kirmash.messages.units import Time, tick_lot_value_of
-from kirmash.protocol.present import Listing
+from kirmash.protocol.present import Listing, listing_of
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Board:
             case e.ParticipantRegistered():
                 self.participants[event.country] += 1
             case e.InstrumentListed():
-                listing = Listing(event.tick, event.lot, event.currency)
+                listing = listing_of(event.tick, event.lot, event.currency)
                 self.lines[event.instrument] = Line(listing, f"{event.basis.incoterm} {event.basis.place}")
             case e.SessionCreated():
                 self.session = event.session
@@ -116,7 +116,8 @@ class Board:
         line.volume += deal.quantity
         line.deals += 1
         line.price = deal.price
-        value = tick_lot_value_of(*line.listing)
+        terms = line.listing
+        value = tick_lot_value_of(terms.tick, terms.lot, terms.currency)
         assert value is not None
         line.value += deal.price * deal.quantity * value
         for number, open_lots in ((deal.buy_order, deal.buy_open), (deal.sell_order, deal.sell_open)):
