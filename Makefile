@@ -24,7 +24,7 @@ setup:  ## make .venv with .venv/bin/kirmash; the native market too where cargo 
 setup-dev:
 	@bash tools/setup.sh --dev
 
-demo: setup  ## watch a real session in the terminal, from orders to contracts, and check its journal
+demo: setup  ## open an exchange with invented people, to look at and to trade on; in the terminal: ARGS=--terminal
 	@$(BIN)/kirmash demo $(ARGS)
 
 run: setup  ## apply a scenario: make run FILE=path/to/scenario.jsonl

@@ -190,7 +190,7 @@ def add_login(
     from kirmash.identity import Denied, Identity, NewLogin, Role, StoreFailed
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         identity = Identity(folder / IDENTITY_FILE)
     except OSError as error:
         raise StorageFailed(f"{folder}: {error.strerror}") from error

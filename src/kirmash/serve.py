@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -28,7 +29,7 @@ from kirmash.core.planning import Planning
 from kirmash.core.process import VIEWS_FILE, Core
 from kirmash.core.server import LinkServer
 from kirmash.core.settings import CoreSettings
-from kirmash.journal.errors import NotAJournal
+from kirmash.journal.errors import JournalInUse, NotAJournal
 from kirmash.journal.folder import BLOBS, KEYS, SNAPSHOTS, Folder
 from kirmash.journal.reader import Reader
 from kirmash.journal.sqlite import Journal
@@ -39,6 +40,8 @@ RESTART_SECONDS: Final = 0.5
 RESTART_SECONDS_MAX: Final = 30.0
 STOP_MARGIN_SECONDS: Final = 1.5
 """What a child may take to stop beyond the gateway's `stop_seconds`, before it is killed."""
+HEIR_SECONDS: Final = 4.0
+"""How long a dead core's lock is waited for; a rehearsal takes two seconds at most."""
 PARENT: Final = "KIRMASH_PARENT"
 """The environment variable by which a child knows its parent's process id."""
 
@@ -76,7 +79,7 @@ def open_folder(config: Config) -> Folder:
     Logins and the configuration may be there before. Raises JournalError, and ConfigError for another's exchange.
     """
     path = config.data
-    folder = Folder(path) if path.is_dir() else Folder.create(path)
+    folder = _lock(path) if path.is_dir() else Folder.create(path)
     with contextlib.ExitStack() as unless_good:
         unless_good.callback(folder.close)
         wanted = config.exchange.exchange_id
@@ -89,6 +92,29 @@ def open_folder(config: Config) -> Folder:
                 raise ConfigError(f"exchange: exchange_id: the journal in {path} is of {found!r}, not of {wanted!r}")
         unless_good.pop_all()
     return folder
+
+
+def _lock(path: Path) -> Folder:
+    """The folder of a core that was killed may be held a moment longer by a rehearsal's fork of it. Raises JournalInUse
+    at once where who holds it lives."""
+    deadline = time.monotonic() + HEIR_SECONDS
+    while True:
+        try:
+            return Folder(path)
+        except JournalInUse as in_use:
+            if time.monotonic() > deadline or in_use.pid == 0 or _lives(in_use.pid):
+                raise
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _make_journal(folder: Folder, exchange_id: str) -> None:
@@ -209,6 +235,7 @@ class Supervisor:
         self._stop_seconds = stop_seconds
         self._restart_seconds = restart_seconds
         self._stopping = asyncio.Event()
+        self._gateway_ended = asyncio.Event()
         self._code = _DONE
 
     async def run(self) -> int:
@@ -216,8 +243,14 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        await asyncio.gather(self._keep("core"), self._keep("gateway"))
+        await asyncio.gather(self._keep("core"), self._keep_gateway())
         return self._code
+
+    async def _keep_gateway(self) -> None:
+        try:
+            await self._keep("gateway")
+        finally:
+            self._gateway_ended.set()
 
     async def _keep(self, part: str) -> None:
         wait = self._restart_seconds
@@ -254,6 +287,11 @@ class Supervisor:
         stop = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        if not ended.done() and part == "core":
+            # The gateway goes first: what it promised to cancel for those who are cut off needs open doors.
+            gone = asyncio.create_task(self._gateway_ended.wait())
+            await asyncio.wait({ended, gone}, timeout=self._stop_seconds, return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
         if not ended.done():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()

@@ -37,7 +37,7 @@ MARKETS: Final = ["reference", pytest.param("native", marks=pytest.mark.native)]
 SCENARIO: Final = Path(__file__).parents[2] / "docs" / "tutorial" / "first-session.jsonl"
 SESSION, INSTRUMENT = "oil-1", "oil-brest"
 SELLER, BUYER = Actor(ActorKind.TRADER, "mill-desk"), Actor(ActorKind.TRADER, "foods-desk")
-PATIENCE: Final = 20
+PATIENCE: Final = 60
 
 T = TypeVar("T")
 

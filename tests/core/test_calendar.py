@@ -2,6 +2,7 @@
 
 import datetime
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -156,7 +157,7 @@ def test_planning_again_gives_the_same_ids() -> None:
         ({"instruments": (TemplateInstrument(instrument="oil", lower="cheap"),)}, "lower"),
     ],
 )
-def test_a_template_that_is_no_session_is_told_at_the_start(changes: dict[str, object], says: str) -> None:
+def test_a_template_that_is_no_session_is_told_at_the_start(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         planner(**changes)
 

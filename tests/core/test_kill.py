@@ -17,6 +17,7 @@ KILLS = 3
 
 
 @pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_or_doubled_by_kills(market: str, tmp_path: Path) -> None:
     data = make_folder(tmp_path / "data")
     socket = tmp_path / "core.sock"
@@ -65,7 +66,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills(market: str, tmp_path:
         assert heard.numbers == list(range(1, heard.numbers[-1] + 1))
         await heard.exchange.close()
 
-    run(scene(), 120)
+    run(scene(), 200)
     hall = Hall(data, market)
     journal = {record.client_id: record.number for record in hall.journal() if record.client_id in acknowledged}
     assert len(journal) == sum(record.client_id in acknowledged for record in hall.journal())

@@ -5,6 +5,7 @@ their codes, whatever is restarted or lags.
 import asyncio
 import os
 import socket as sockets
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from kirmash.protocol.link import Records, State
 from kirmash.publication.board import Board
 from kirmash.sequencer.answers import (
     IdReused,
-    NoticeTooShort,
     NotFromOutside,
+    NoticeTooShort,
     OutcomeUnknown,
     Refused,
     TooLarge,
@@ -271,7 +272,7 @@ def test_an_answer_waits_for_its_record_where_the_gateway_lags(tmp_path: Path) -
     run(scene())
 
 
-def _lagging_core(tmp_path: Path):  # type: ignore[no-untyped-def]
+def _lagging_core(tmp_path: Path) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def core(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(link.frame(link.Hello(link.LINK_VERSION, "lag", 0)))
         frames = link.Frames()
@@ -350,7 +351,7 @@ def test_a_core_that_says_nothing_is_given_up(tmp_path: Path) -> None:
             await heard.exchange.start()
             # From now on nothing is read from it, as with a stopped process.
             connection = next(iter(hall.server._connections))
-            connection._transport.pause_reading()  # type: ignore[attr-defined]
+            connection._transport.pause_reading()
             with pytest.raises(OutcomeUnknown):
                 await heard.give(credit(), "c-1")
             await until(lambda: heard.doors[-1] is True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kirmash.core.projecting import Projecting
+from kirmash.core.views_process import ViewsProcess
 from kirmash.gateway.link import LinkExchange
 from kirmash.journal.reader import Reader
 from kirmash.messages import codec
@@ -156,6 +157,47 @@ def test_a_start_does_not_forget_what_was_published_before_it(tmp_path: Path) ->
     projecting.start(3)
     reached(projecting, len(decided))
     projecting.stop()
+
+
+def test_two_never_write_the_views_at_once(tmp_path: Path) -> None:
+    """What a killed core leaves behind has to end first; then the other goes on from where it was."""
+    decided = recorded(tmp_path / "data", 50)
+    views, journal = tmp_path / "views.db", tmp_path / "data/journal.db"
+    left, fresh = (Projecting(journal, views, lambda _: None) for _ in range(2))
+    left.start(10)
+    reached(left, 10)
+    fresh.start(len(decided))
+    time.sleep(0.5)
+    assert fresh.number == 0
+    left.aim(20)
+    reached(left, 20)
+    left.stop()
+    reached(fresh, len(decided))
+    fresh.stop()
+    assert fresh.failure is None
+    with Projector.open(views, journal) as kept:
+        assert (kept.checkpoint, kept.chain) == (len(decided), decided[-1].chain)
+
+
+def test_the_views_have_a_process_of_their_own_that_is_started_again(tmp_path: Path) -> None:
+    """Killed, it comes again and goes on; it ends with the core."""
+
+    async def scene() -> None:
+        async with Hall(tmp_path / "data", views_beside=True) as hall, gateway(hall.socket) as heard:
+            last = await heard.set_the_stage()
+            await until(lambda: heard.projected == last)
+            keeper = hall.core._projecting
+            assert isinstance(keeper, ViewsProcess)
+            assert keeper._child is not None
+            first = keeper._child
+            first.kill()
+            await until(lambda: keeper._child is not first and keeper.failure is None)
+            answer = await heard.give(order(), "o-1", SELLER)
+            await until(lambda: heard.projected == answer.number)
+            child = keeper._child
+        assert child.poll() == 0
+
+    run(scene())
 
 
 @pytest.mark.parametrize("failure", [ViewsFailed(28, "No space left on device"), ViewsStale("a row is not unique")])

@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-WORDS = {"run", "demo", "verify", "prove", "backup", "forget", "schema"}
+WORDS = {
+    *("run", "demo", "verify", "prove", "backup", "forget", "schema"),
+    *("serve", "rebuild", "operator", "login"),
+}
 
 
 def typed(pattern: str) -> set[str]:

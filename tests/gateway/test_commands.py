@@ -255,3 +255,9 @@ def test_only_own_order_is_cancelled_and_nothing_is_told_of_it(alfa: httpx.Clien
 def test_shown_instrument(house: House, alfa: httpx.Client) -> None:
     assert alfa.get(f"{API}/instruments/{INSTRUMENT}").json()["tick"] == "0.01"
     del house
+
+
+def test_a_misspelt_command_is_told_its_neighbour(house: House) -> None:
+    answer = house.enter("olga").post(f"{API}/commands/grant_permision", json={})
+    assert answer.status_code == 404
+    assert "grant_permission" in answer.json()["cure"]

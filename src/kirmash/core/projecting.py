@@ -6,6 +6,9 @@ a pause: what comes in meanwhile is one transaction instead of many, which is mo
 takes no views is tried again; views that prove to be damaged are made anew.
 """
 
+import contextlib
+import fcntl
+import os
 import threading
 import time
 from collections import deque
@@ -26,6 +29,7 @@ from kirmash.sequencer.machine import Decided
 BATCH_RECORDS: Final = 1_000
 BACKLOG_RECORDS: Final = 50_000
 RETRY_SECONDS: Final = 2.0
+LOCK_SECONDS: Final = 0.1
 PAUSE_SECONDS: Final = 0.015
 STOP_SECONDS: Final = 1.5
 """How long a stop may go on bringing the views up to date; the next start does the rest."""
@@ -88,6 +92,25 @@ class Projecting:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        with contextlib.ExitStack() as stack:
+            while not self._locked(stack):
+                if self._rest(LOCK_SECONDS):
+                    return
+            self._keep()
+
+    def _locked(self, stack: contextlib.ExitStack) -> bool:
+        """Whether we are alone with the views, until the stack is closed: a process of a core that was killed may be
+        writing them for a moment longer, and two at once would write rows twice."""
+        handle = os.open(self._views.with_name(f".{self._views.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        stack.callback(os.close, handle)
+        return True
+
+    def _keep(self) -> None:
         while True:
             try:
                 with self._open() as projector:
@@ -101,7 +124,7 @@ class Projecting:
                 if self.failure is None:
                     _log.error("views stand still", reason=str(error))
                 self.failure = str(error)
-            if self._rest():
+            if self._rest(self._retry_seconds):
                 return
 
     def _open(self) -> Projector:
@@ -118,10 +141,10 @@ class Projecting:
         self._goes_on()
         return projector
 
-    def _rest(self) -> bool:
+    def _rest(self, seconds: float) -> bool:
         """Wait before the next try; True when the end was asked for."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._stop_at is not None, self._retry_seconds)
+            return self._changed.wait_for(lambda: self._stop_at is not None, seconds)
 
     def _wait(self) -> bool:
         """Wait for something to do; False when the end was asked for and all is done, or there is no time left."""

@@ -48,8 +48,8 @@ class ViewsProcess:
         """Why the views stand still; the exchange trades on."""
 
     def start(self, target: int) -> None:
-        """Begin, with the journal at this number."""
-        self._target = max(self._target, target)
+        """Begin, with the journal at this number, or where the writer has published more in the meantime."""
+        self._target = self._target or target
         self._thread.start()
 
     def stop(self) -> None:
@@ -84,8 +84,7 @@ class ViewsProcess:
     def _watch(self) -> None:
         while not self._stopping:
             with subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:  # noqa: S603 (our own words)
-                with self._changed:
-                    self._child = child
+                self._adopt(child)
                 self._sent = 0
                 self._aim(child)
                 assert child.stdout is not None
@@ -97,6 +96,13 @@ class ViewsProcess:
                 _log.error("views stand still", reason=self.failure)
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, RESTART_SECONDS)
+
+    def _adopt(self, child: subprocess.Popen[bytes]) -> None:
+        with self._changed:
+            self._child = child
+            if self._stopping and child.stdin is not None:
+                # The stop came before it could see this child.
+                child.stdin.close()
 
     def _heard(self, child: subprocess.Popen[bytes], line: str) -> None:
         kind, _, text = line.partition(" ")

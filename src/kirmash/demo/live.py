@@ -86,7 +86,7 @@ async def serve_demo(config: Config, seed: int, speed_percent: int, say: Callabl
         stack.push_async_callback(_cancel, running)
         gc.collect()
         gc.freeze()
-        say(_welcome(config, gateway.port))
+        say(_welcome(config, gateway.port, replayed=host.keeper.has_replayed))
         await _until_signal_or(core.ended, gateway.ended, running)
 
 
@@ -141,14 +141,14 @@ async def _until_signal_or(*ended: "asyncio.Future[Any]") -> None:
             future.result()
 
 
-def _welcome(config: Config, port: int) -> str:
+def _welcome(config: Config, port: int, *, replayed: bool) -> str:
     rows = [f"  {it.name:16} {it.password:26} {it.part}" for it in config.demo.logins]
     return "\n".join(
         (
             f"The exchange is open: http://{config.gateway.host}:{port}/",
-            "Log in as one of these; everything here is invented, and so is nobody's secret:",
+            "Log in as one of these. All of it is invented, and the passwords are no secret:",
             *rows,
-            f"The session {SESSION} of 2022 is replayed; it takes no orders of yours. The others do.",
+            f"{SESSION} {'was' if replayed else 'is'} replayed and takes no orders of yours. The others do.",
             f"Its journal lies in {config.data}. Ctrl-C ends the demo.",
         )
     )

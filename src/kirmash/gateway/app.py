@@ -5,6 +5,7 @@ document; what nobody foresaw is logged with an id and leaves as 500 without a w
 here, and nothing about the market.
 """
 
+import difflib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +26,7 @@ from kirmash.gateway.problems import Problem, denied_problem, refused_problem, s
 from kirmash.gateway.routes import PAGE, Answered, Call, Route, Rule, json_response
 from kirmash.identity import Denied, Identity, Scope, Throttled, Who
 from kirmash.messages.limits import FRAME_BYTES_MAX
-from kirmash.protocol.shapes import ShapeError
+from kirmash.protocol.shapes import COMMANDS, ShapeError
 from kirmash.sequencer.answers import Refused
 
 SESSION_COOKIE: Final = "kirmash_session"
@@ -202,7 +203,13 @@ class Http:
 
     async def _unrouted(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code == 405:
+        _, is_command, name = request.url.path.partition("/api/v1/commands/")
+        if error.status_code == 405 and is_command and not name.isdigit():
+            # The path of a command's number takes any text; what was meant is the name of a command.
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            cure = f"did you mean {near[0]}?" if near else "the commands stand in /api/v1/openapi.json"
+            problem = Problem(404, "not_found", "no such command", cure=cure)
+        elif error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             problem = Problem(405, "method_not_allowed", f"this path takes {allowed}", headers={"Allow": allowed})
         elif error.status_code == 404:
@@ -215,9 +222,7 @@ class Http:
         incident = secrets.token_hex(6)
         _log.error("unforeseen", incident=incident, path=request.url.path, error=repr(error), exc_info=error)
         detail = f"an error of the exchange; it is in the log as {incident}"
-        return self._outside_routes(
-            request, Problem(500, "internal_error", detail, extra={"incident": incident})
-        )
+        return self._outside_routes(request, Problem(500, "internal_error", detail, extra={"incident": incident}))
 
     def _outside_routes(self, request: Request, problem: Problem) -> Response:
         """A refusal where no route can say in which form: a page for a browser, outside the API."""

@@ -72,7 +72,10 @@ class CsrfFailed(Denied):
     code = "csrf_failed"
 
     def __init__(self) -> None:
-        super().__init__("the token of the form does not belong to the session", "load the page again")
+        super().__init__(
+            "the token of the form does not belong to the session",
+            "a program sends the token of /api/v1/me in X-CSRF-Token; in a browser, load the page again",
+        )
 
 
 class BadSignature(Denied):

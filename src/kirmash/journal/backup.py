@@ -43,7 +43,7 @@ def backup(
     partial = destination.with_name(f".{destination.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial.mkdir(mode=0o700, parents=True)
         if before is not None:
             before(partial)
         head = _copy_journal(source, partial.joinpath(JOURNAL_FILE), progress)

@@ -34,7 +34,8 @@ class Folder:
     def create(cls, path: Path) -> "Folder":
         """Make and lock a new folder. Raises JournalExists where something is at this path already."""
         try:
-            path.mkdir(parents=True)
+            # Who can read the folder can read every order.
+            path.mkdir(mode=0o700, parents=True)
             sync_directory(path.parent)
         except FileExistsError:
             raise JournalExists(f"{path}: exists already") from None

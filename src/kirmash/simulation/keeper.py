@@ -26,6 +26,8 @@ LEAD_SECONDS: Final = 2
 """How long after its creation the first session of a series begins."""
 PERFORMED_SECONDS: Final = 900
 """How long after its deal a contract is performed."""
+HALTED_SECONDS: Final = 900
+"""How long a visitor may leave a session halted before it is cancelled, and another one opened."""
 CONTRACTS_TOGETHER: Final = 20
 
 
@@ -36,10 +38,14 @@ class Keeper:
         self._worth = worth
         # When the session that was created last begins, by series, in seconds.
         self._begins: dict[str, int] = {}
+        self._newest: dict[str, str] = {}
+        self._halted: dict[str, int] = {}
         # When each contract is to be performed, the earliest first.
         self._contracts: dict[int, int] = {}
         self._alive: set[str] = set()
         self._left_over: list[str] = []
+        # Cancelled by this keeper itself: nothing has to take their place.
+        self._given_up: set[str] = set()
         self.has_replayed = False
         """Whether the historical session was ever begun on this journal."""
 
@@ -73,10 +79,15 @@ class Keeper:
                     self._contracts.pop(event.deal, None)
                 case e.SessionCreated():
                     self._created(event.session)
+                case e.SessionHalted():
+                    self._halted.setdefault(event.session, record.time[0])
                 case e.SessionCancelled():
-                    self._alive.discard(event.session)
-                case e.PhaseChanged() if event.to in FINAL_PHASES:
-                    self._alive.discard(event.session)
+                    self._ended(event.session)
+                    self._replace(event.session)
+                case e.PhaseChanged():
+                    self._halted.pop(event.session, None)
+                    if event.to in FINAL_PHASES:
+                        self._ended(event.session)
                 case _:
                     pass
 
@@ -87,11 +98,30 @@ class Keeper:
             return
         self._alive.add(session)
 
+    def _ended(self, session: str) -> None:
+        self._alive.discard(session)
+        self._halted.pop(session, None)
+
+    def _replace(self, session: str) -> None:
+        """A visitor cancelled a session: another one opens in its place."""
+        series = series_of(session)
+        if session in self._given_up or series is None or series.name not in self._begins:
+            self._given_up.discard(session)
+        elif self._newest.get(series.name) == session:
+            # The one ahead: created again, a second later, because ids are not used twice.
+            self._begins[series.name] -= series.seconds - 1
+        else:
+            del self._begins[series.name]
+            self._left_over.append(self._newest[series.name])
+
     def commands(self, now: int) -> Iterator[Command]:
         """What is to be done at this time (UTC seconds)."""
-        for session in self._left_over:
-            yield CancelSession(session=session, reason="the demo was started again")
-        self._left_over.clear()
+        left_over, self._left_over = self._left_over, []
+        self._given_up.update(left_over)
+        for session in left_over:
+            yield CancelSession(session=session, reason="another session is opened in its place")
+        for session in [it for it, since in self._halted.items() if since + HALTED_SECONDS <= now and series_of(it)]:
+            yield CancelSession(session=session, reason="was left halted")
         for series in SERIES:
             begin = self._begins.get(series.name)
             if begin is None:
@@ -111,8 +141,9 @@ class Keeper:
         phases = [{"phase": phase.name, "at": _text(begin + after)} for phase, after in series.phases]
         scheduled = {"phase": Phase.SCHEDULED.name, "at": _text(begin - LEAD_SECONDS)}
         rows = [(side, resident) for side in ("buy", "sell") for resident in (False, True)]
+        name = self._newest[series.name] = session_id(series, _name(begin))
         values: dict[str, Any] = {
-            "session": session_id(series, _text(begin).removesuffix("Z").replace("T", "-").replace(":", "")),
+            "session": name,
             "section": series.section,
             "purpose": series.purpose,
             "mechanism": series.mechanism.name.lower(),
@@ -133,6 +164,10 @@ class Keeper:
             ],
         }
         return command_from_json("create_session", values)
+
+
+def _name(begin: int) -> str:
+    return _text(begin).removesuffix("Z").replace("T", "-").replace(":", "")
 
 
 def _text(seconds: int) -> str:

@@ -37,7 +37,7 @@ REASONS: Final = (
     Column(name="stage", label="reject.stage", words=lambda w, value: w.text(f"reject.stage.{value}"), short=True),
     Column(name="text", label="reject.text"),
     Column(name="cure", label="reject.cure"),
-    Column(name="rule", label="reject.rule", kind="code"),
+    Column(name="rule", label="reject.rule", kind="code", short=True),
     Column(name="reason", label="reject.name", kind="code"),
 )
 

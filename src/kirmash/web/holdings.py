@@ -41,9 +41,7 @@ class Depth(Struct, frozen=True):
 def holdings_of(queries: Queries, participant: str, session: str | None) -> Holdings:
     """Ask the views."""
     found = ask_all(
-        lambda cursor, limit: queries.orders(
-            scope=participant, session=session, open=True, cursor=cursor, limit=limit
-        ),
+        lambda cursor, limit: queries.orders(scope=participant, session=session, open=True, cursor=cursor, limit=limit),
         ORDERS_MARKED,
     )
     accounts = ask_all(lambda cursor, limit: queries.accounts(scope=participant, cursor=cursor, limit=limit), LIMIT_MAX)

@@ -60,38 +60,26 @@ def conditions_of(words: Words, it: Found) -> list[Condition]:
     """In the order in which an order meets them."""
     card = it.mine.participant
     return [
-        _of(Reason.NOT_ADMITTED, "doors", it.doors_open, words.text(_yes_no(it.doors_open)), rule="PS-9"),
-        _of(Reason.NOT_ADMITTED, "accredited", card.accredited, words.text(_yes_no(card.accredited))),
-        _of(
-            Reason.NOT_ADMITTED,
-            "suspended",
-            not card.suspended,
-            card.suspended_for or words.text(_yes_no(card.suspended)),
-        ),
-        _of(
-            Reason.NOT_ADMITTED,
-            "effective",
-            card.effective is not None and (card.admitted or not (card.accredited and not card.suspended)),
-            words.text(_yes_no(card.admitted)),
-        ),
+        _of(Reason.NOT_ADMITTED, "doors", it.doors_open, rule="PS-9"),
+        _of(Reason.NOT_ADMITTED, "accredited", card.accredited),
+        _of(Reason.NOT_ADMITTED, "suspended", not card.suspended, card.suspended_for or ""),
+        _of(Reason.NOT_ADMITTED, "effective", card.effective is not None, rule="PS-7.3"),
         *[_permission(words, it, side) for side in SIDES],
         _authority(words, it),
         _phase(words, it),
         *[_deposit(words, it, currency) for currency in it.currencies],
-        _of(
-            Reason.AUTHORITY_MISSING, "kill_switch", not it.stopped, words.text(_yes_no(it.stopped)), rule=KILL_SWITCH_RULE
-        ),
+        _of(Reason.AUTHORITY_MISSING, "kill_switch", not it.stopped, rule=KILL_SWITCH_RULE),
     ]
 
 
-def may_trade(conditions: list[Condition], side: str) -> bool:
+def is_open_to(conditions: list[Condition], side: str) -> bool:
     """Whether an order of this side would find every door open; money is enough in any of the currencies."""
     money = [it.met for it in conditions if it.name == "deposit"]
     other = "permission.sell" if side == "buy" else "permission.buy"
     return (any(money) or not money) and all(it.met for it in conditions if it.name not in ("deposit", other))
 
 
-def _of(reason: Reason, name: str, met: bool, detail: str, rule: str | None = None) -> Condition:
+def _of(reason: Reason, name: str, met: bool, detail: str = "", rule: str | None = None) -> Condition:
     return Condition(
         name=name,
         met=met,
@@ -99,10 +87,6 @@ def _of(reason: Reason, name: str, met: bool, detail: str, rule: str | None = No
         rule=rule or EXPLANATIONS[reason].rule,
         help=None if rule is not None else reason.text,
     )
-
-
-def _yes_no(value: bool) -> str:
-    return "common.yes" if value else "common.no"
 
 
 def _permission(words: Words, it: Found, side: str) -> Condition:
@@ -159,7 +143,7 @@ def _ask(queries: Queries, who: Who, session: str) -> dict[str, Any] | None:
     }
 
 
-def may_i_trade_routes(services: Services, rendering: Rendering, common: Callable[[Who], dict[str, Any]]) -> list[Route]:
+def conditions_routes(services: Services, rendering: Rendering, common: Callable[[Who], dict[str, Any]]) -> list[Route]:
     """The page. `common`: what every page of the account is given."""
 
     async def page(call: Call) -> Response:
@@ -183,7 +167,7 @@ def may_i_trade_routes(services: Services, rendering: Rendering, common: Callabl
             **asked,
         )
         conditions = conditions_of(rendering.words[call.language], found)
-        verdicts = [(side, may_trade(conditions, side)) for side in SIDES]
+        verdicts = [(side, is_open_to(conditions, side)) for side in SIDES]
         return rendering.page(
             call, "account/may.html", it=timeline, conditions=conditions, verdicts=verdicts, **common(who)
         )

@@ -152,4 +152,3 @@ def read_seen(text: str | None) -> Seen | None:
     found = _ID.fullmatch(text or "")
     public = None if found is None else read_stamp(found[2])
     return None if found is None or public is None else Seen(int(found[1]), public)
-

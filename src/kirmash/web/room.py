@@ -64,6 +64,11 @@ class Mine(Struct, frozen=True):
         return any(one.section == it.section and one.purpose == it.purpose for one in self.permissions)
 
     @property
+    def all_clients(self) -> bool:
+        """Whether these are all of his clients, so that one can be chosen from the list."""
+        return len(self.clients) < LIMIT_MAX
+
+    @property
     def is_broker(self) -> bool:
         """Whether he acts for clients."""
         return "broker" in self.participant.kinds
@@ -142,7 +147,7 @@ class Rooms:
             csrf=csrf,
             it=self._live.timeline(session),
             instrument=chosen,
-            names=await self._catalogue.names(timeline.instruments[:INSTRUMENTS_SHOWN] + [chosen]),
+            names=await self._catalogue.names([*timeline.instruments[:INSTRUMENTS_SHOWN], chosen]),
             book=board.snapshot(session, chosen),
             holdings=holdings,
             number=number,

@@ -361,9 +361,7 @@ class Terminal:
         if not allowance.allowed:
             raise Throttled("too many commands in too short a time", allowance.retry_after, allowance.headers())
 
-    async def _refused(
-        self, call: Call, room: Room, error: ShapeError | Denied | Refused, shown: Shown
-    ) -> Response:
+    async def _refused(self, call: Call, room: Room, error: ShapeError | Denied | Refused, shown: Shown) -> Response:
         """The form once more, with what was wrong. It keeps its client id, unless that one was used for another."""
         if isinstance(error, SessionEnded):
             raise error

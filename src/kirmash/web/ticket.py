@@ -121,7 +121,7 @@ def order_values(ticket: Ticket, session: str, language: str, zone: ZoneInfo) ->
         values["minimum"] = figure_in(ticket.minimum, language)
     if ticket.indivisible:
         values["indivisible"] = True
-    if ticket.until.strip() and ticket.time_in_force == "until":
+    if ticket.until.strip():
         values["until"] = moment_in(ticket.until, zone)
     return {name: value for name, value in values.items() if value != ""}
 

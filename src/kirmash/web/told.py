@@ -1,4 +1,4 @@
-"""What a participant is told of his own affairs, as sentences: the lines of the private feed, rejects with rule and cure.
+"""What a participant is told of his own affairs, as sentences: lines of the private feed, rejects with rule and cure.
 
 A line that says nothing to a person besides what a table shows already has no sentence. Figures come as decimal text
 and stay it. Nothing is added to what the private feed gives: who may know what was settled there.

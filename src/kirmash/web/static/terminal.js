@@ -58,7 +58,8 @@ async function send(root, form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   say(root, root.dataset.sending);
   try {
-    const response = await post(root, form.action, body);
+    // The attribute: a button named action hides the property of that name.
+    const response = await post(root, form.getAttribute("action"), body);
     if (response === null) {
       say(root, root.dataset.failed, true);
       return;

@@ -19,11 +19,11 @@ function chooseSide(side) {
   focusField("price");
 }
 
-/** The next or previous instrument of the watch list. */
+/** The next or previous instrument of the watch list, around its ends. */
 function goAlong(step) {
   const links = [...document.querySelectorAll("a[data-watch]")];
   const at = links.findIndex((link) => link.hasAttribute("aria-current"));
-  links[at + step]?.click();
+  links[(at + step + links.length) % links.length]?.click();
 }
 
 function rows() { return [...document.querySelectorAll("tr[data-order]")]; }

@@ -1,0 +1,159 @@
+"""Tables: sorted by any column when they are whole, paged when not, and taken along as they are shown."""
+
+import csv
+import io
+import zipfile
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import html5lib
+import pytest
+
+from kirmash.queries import Page
+from kirmash.web.tables import PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, table_of
+from kirmash.web.words import Words
+from tests.web.exchange import OVER, PROBE, RUNNING, Exchange
+from tests.web.test_pages import BROWSER
+
+WORDS = Words("en", ZoneInfo("Europe/Minsk"))
+COLUMNS = (
+    Column(name="name", label="good.name"),
+    Column(name="price", label="common.price", kind="figure"),
+    Column(name="at", label="common.time", kind="moment"),
+)
+ROWS = [
+    {"name": "b", "price": "9.5", "at": "2022-01-02T00:00:00Z"},
+    {"name": "A", "price": "10.25", "at": "2022-01-01T00:00:00Z"},
+    {"name": "c", "price": None, "at": "2022-01-03T00:00:00Z"},
+    {"name": "d", "price": "-100", "at": "2021-01-03T00:00:00Z"},
+]
+
+
+def made(query: TableQuery, found: Any = None) -> Table:
+    given = ROWS if found is None else found
+    return table_of(
+        WORDS, query, given, lambda it: it, name="t", caption="goods.caption", columns=COLUMNS, empty="goods.empty"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        (None, "bAcd"),
+        ("name", "Abcd"),
+        ("-name", "dcbA"),
+        ("price", "dbAc"),
+        ("-price", "Abdc"),
+        ("at", "dAbc"),
+        ("-at", "cbAd"),
+        ("no-such-column", "bAcd"),
+    ],
+)
+def test_rows_are_sorted_by_what_they_are_and_absent_ones_come_last(sort: str | None, names: str) -> None:
+    assert "".join(row["name"] for row in made(TableQuery(sort=sort)).rows) == names
+
+
+def test_a_whole_list_has_pages_of_its_own() -> None:
+    rows = [{"name": f"{at:03}", "price": str(at), "at": None} for at in range(PAGE_ROWS * 2 + 1)]
+    first, last = made(TableQuery(), rows), made(TableQuery(page="3", sort="-price"), rows)
+    assert (len(first.rows), first.page, first.pages) == (PAGE_ROWS, 1, 3)
+    assert [row["name"] for row in last.rows] == ["000"]
+    for odd in ("0", "-1", "99", "x", "9" * 30, "²"):
+        assert made(TableQuery(page=odd), rows).page in (1, 3)
+
+
+def test_a_part_of_a_list_is_never_sorted() -> None:
+    page: Page[Any] = Page(ROWS, "more", 1)
+    table = made(TableQuery(sort="name"), page)
+    assert not table.whole
+    assert [row["name"] for row in table.rows] == ["b", "A", "c", "d"]
+    assert not made(TableQuery(sort="name", cursor="from here"), Page(ROWS, None, 1)).whole
+
+
+def test_all_rows_are_gathered_page_by_page_up_to_a_limit() -> None:
+    def ask(cursor: str | None, limit: int) -> Page[int]:
+        start = int(cursor or 0)
+        return Page(list(range(start, start + limit)), str(start + limit) if start < 2000 else None, 1)
+
+    assert ask_all(ask) == list(range(2500))
+    assert ask_all(ask, 700) == list(range(700))
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("+x", "'+x"),
+        ("-5.00", "-5.00"),
+        ("-a", "'-a"),
+        ("\tx", "'\tx"),
+        ("x=1", "x=1"),
+    ],
+)
+def test_no_cell_is_a_formula(cell: str, kept: str) -> None:
+    assert _harmless(cell) == kept
+
+
+# Over HTTP --------------------------------------------------------------------------------------------------------
+
+
+def cells(text: str, table: str) -> list[list[str]]:
+    tree = html5lib.parse(text, namespaceHTMLElements=False)
+    block = next(it for it in tree.iter("div") if it.get("id") == f"table-{table}")
+    body = next(block.iter("tbody"))
+    return [["".join(cell.itertext()).strip() for cell in row] for row in body.iter("tr")]
+
+
+def test_a_heading_sorts_by_its_link(exchange: Exchange) -> None:
+    client = exchange.client()
+    for sort, turned in (("session", False), ("-session", True)):
+        found = [row[0] for row in cells(client.get(f"/sessions?sort={sort}", headers=BROWSER).text, "sessions")]
+        assert found == sorted(found, reverse=turned)
+        assert len(found) >= 6
+    text = client.get("/sessions?sort=session&section=forest", headers=BROWSER).text
+    assert 'aria-sort="ascending"' in text
+    assert "sort=-session" in text
+    assert "sort=-session&amp;section=forest" in text, "the filter stays"
+
+
+def test_filters_choose(exchange: Exchange) -> None:
+    client = exchange.client()
+    over = cells(client.get("/sessions?state=over", headers=BROWSER).text, "sessions")
+    assert {row[4] for row in over} == {"Closed", "Cancelled"}
+    call = cells(client.get("/sessions?mechanism=call", headers=BROWSER).text, "sessions")
+    assert [row[0] for row in call] == [OVER]
+    buys = cells(client.get("/offers?side=buy&q=fca+minsk", headers=BROWSER).text, "offers")
+    assert {row[0] for row in buys} == {"Buy"}
+    assert {row[2] for row in buys} == {"FCA Minsk"}
+    assert "No session fits this." in client.get("/sessions?section=none-such", headers=BROWSER).text
+
+
+def test_what_is_taken_along_is_what_is_shown(exchange: Exchange) -> None:
+    client = exchange.client()
+    answer = client.get(f"/sessions/{OVER}?table=results&format=csv&sort=-notional")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == f'attachment; filename="results-{OVER}.csv"'
+    lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    shown = cells(client.get(f"/sessions/{OVER}?sort=-notional", headers=BROWSER).text, "results")
+    assert [line["Instrument"] for line in lines] == [row[1] for row in shown]
+    assert sum(int(line["Value"].replace(".", "")) for line in lines) == 8_550_000_000
+    deals = client.get(f"/sessions/{OVER}?table=deals&instrument=pine-changsha&format=csv").content.decode("utf-8-sig")
+    assert sum(int(line["Quantity"]) for line in csv.DictReader(io.StringIO(deals))) == 6_220
+    russian = client.get("/sessions?format=csv", headers={"Accept-Language": "ru"}).content.decode("utf-8-sig")
+    assert russian.startswith("Сессия,Секция")
+
+
+def test_a_sheet_holds_texts_only(exchange: Exchange) -> None:
+    client = exchange.client()
+    answer = client.get("/offers?format=xlsx")
+    assert answer.headers["content-type"].endswith("spreadsheetml.sheet")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        strings = book.read("xl/sharedStrings.xml").decode()
+    assert "<f>" not in sheet
+    assert 't="s"' in sheet
+    assert "<v>" in sheet
+    assert "499.50" in strings
+    assert RUNNING in strings
+    assert PROBE not in strings
