@@ -25,7 +25,7 @@ setup-dev:
 	@bash tools/setup.sh --dev
 
 demo: setup  ## open an exchange with invented people, to look at and to trade on; in the terminal: ARGS=--terminal
-	@$(BIN)/kirmash demo $(ARGS)
+	@$(BIN)/kirmash demo $(or $(ARGS),--port 8000)
 
 run: setup  ## apply a scenario: make run FILE=path/to/scenario.jsonl
 	@[ -n "$(FILE)" ] || { echo "say which scenario: make run FILE=path/to/scenario.jsonl" >&2; exit 2; }

@@ -26,6 +26,8 @@ from kirmash.web.offers import offers_routes
 from kirmash.web.rendering import NavigationEntry, Rendering
 from kirmash.web.sessions import sessions_routes
 from kirmash.web.static_files import static_routes
+from kirmash.web.trading import NAVIGATION as OWN_NAVIGATION
+from kirmash.web.trading import Trading
 
 NAVIGATION: Final = (
     NavigationEntry("/sessions", "nav.sessions"),
@@ -40,9 +42,10 @@ class Site:
     """The pages of one exchange (gateway.server.Pages)."""
 
     def __init__(self, services: Services) -> None:
-        self._rendering: Final = Rendering(services, NAVIGATION)
+        self._rendering: Final = Rendering(services, (*NAVIGATION, *OWN_NAVIGATION))
         catalogue = Catalogue(services.queries)
         self.live: Final = Live(services, self._rendering, catalogue)
+        self._trading: Final = Trading(services, self._rendering, catalogue, self.live)
         self.routes: Final[Sequence[Route]] = [
             *front_routes(services, self._rendering),
             *sessions_routes(services, self._rendering, catalogue, self.live),
@@ -52,6 +55,7 @@ class Site:
             *components_routes(self._rendering),
             *entry_routes(services, self._rendering),
             *self.live.routes(),
+            *self._trading.routes,
         ]
         self.static: Final[Sequence[BaseRoute]] = static_routes()
 
@@ -85,4 +89,5 @@ class Site:
 
     async def close(self) -> None:
         """End all streams."""
+        await self._trading.close()
         await self.live.close()
