@@ -121,7 +121,8 @@ class Entry:
 
     def _login_page(self, call: Call, status: int, **values: Any) -> Response:
         token, cookie = self._tokens.issue(call, secure=self._secure)
-        given = {"logins": self._services.config.demo.logins, "notice": None, "error": None, "missing": [], "name": "", **values}
+        given = {"notice": None, "error": None, "missing": [], "name": "", **values}
+        given["logins"] = self._services.config.demo.logins
         response = self._rendering.page(call, "login.html", status, form_token=token, **given)
         if cookie is not None:
             response.headers.append("Set-Cookie", cookie)
