@@ -1,5 +1,8 @@
 """How the documentation becomes pages: `make docs`, warnings are errors."""
 
+from pygments.lexers.data import JsonLexer
+from sphinx.highlighting import lexers
+
 from kirmash import __version__
 
 project = "Kirmash"
@@ -14,6 +17,9 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 # The rule pages number their own sections, from the third level down.
 suppress_warnings = ["myst.header"]
+
+# JSON Lines: one object a line.
+lexers["jsonl"] = JsonLexer()
 
 html_theme = "furo"
 html_title = f"Kirmash {__version__}"
