@@ -1,6 +1,6 @@
 """How the documentation becomes pages: `make docs`, warnings are errors."""
 
-from pygments.lexers.data import JsonLexer
+from pygments.lexers import get_lexer_by_name
 from sphinx.highlighting import lexers
 
 from kirmash import __version__
@@ -19,7 +19,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]
 
 # JSON Lines: one object a line.
-lexers["jsonl"] = JsonLexer()
+lexers["jsonl"] = get_lexer_by_name("json")
 
 html_theme = "furo"
 html_title = f"Kirmash {__version__}"
