@@ -75,7 +75,9 @@ def test_without_a_core_nothing_is_taken_and_the_doors_say_so(linked: House) -> 
     assert alfa.get(f"{API}/orders").status_code == 200
 
 
-def test_an_approved_proposal_that_could_not_be_given_is_given_by_approving_again(tmp_path: Path) -> None:
+def test_an_approved_proposal_that_could_not_be_given_is_given_by_approving_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A crash or closed doors between approval and answer: no second effect, and it is not lost."""
     with House(tmp_path) as house:
         house.people()
@@ -84,11 +86,13 @@ def test_an_approved_proposal_that_could_not_be_given_is_given_by_approving_agai
         body = {"participant": "alfa", "currency": "USD", "amount": "2000000.00"}
         proposal = olga.post(f"{API}/commands/credit_deposit", json=body).json()["proposal"]["id"]
         before = house.settled()
+        monkeypatch.setattr(house.core._disk, "look", lambda: "a test")
         house.core._closed_for = "a test"
         refused = oleg.post(f"{API}/proposals/{proposal}/approve")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         house.run(house.services.settle_proposals())
         assert house.core.published == before
+        monkeypatch.undo()
         house.core._closed_for = None
         given = oleg.post(f"{API}/proposals/{proposal}/approve")
         assert (given.status_code, given.json()["number"]) == (200, before + 1)
