@@ -187,13 +187,20 @@ def _run(arguments: argparse.Namespace) -> int:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", type=Path, help="keep the data folder here (default: a new one)")
     parser.add_argument("--seed", metavar="N", type=int, help="other people and prices, invented from this number")
-    parser.add_argument("--port", metavar="N", type=int, help="where the pages are (default: 8000)")
+    parser.add_argument("--port", metavar="N", type=_port, help="where the pages are (default: 8000)")
     parser.add_argument(
         "--speed", metavar="S", type=_percent, help="how fast the historical session runs (default: 1, two minutes)"
     )
     parser.add_argument("--terminal", action="store_true", help="no pages: the historical session in this terminal")
     parser.add_argument("--seconds", type=int, help="about how long that takes on a terminal (default: 75)")
     _market_argument(parser)
+
+
+def _port(text: str) -> int:
+    """A port's number; 0 for any that is free."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+    return int(text)
 
 
 def _percent(text: str) -> int:
@@ -288,9 +295,17 @@ def _prove_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
-    from kirmash.journal.proof import prove
+    from kirmash.journal.proof import check_proof, parties_of, prove
 
-    print(prove(arguments.journal, arguments.number).decode())
+    data = prove(arguments.journal, arguments.number)
+    print(data.decode())
+    parties = parties_of(check_proof(data).record)
+    if len(parties) > 1:
+        # A record is proved whole, so that the paper for one side tells of the other.
+        print(
+            f"kirmash: this proof shows orders and accounts of {', '.join(parties)}; give it only to who may see them",
+            file=sys.stderr,
+        )
     return DONE
 
 

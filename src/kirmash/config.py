@@ -1,9 +1,9 @@
 """The one configuration file of a running exchange (TOML), with overrides from the environment.
 
 Every setting has a default, so an empty file serves. A name that is not known is an error, never ignored, in the file
-and in the environment. A variable KIRMASH_<SECTION>_<NAME> replaces one plain value: KIRMASH_GATEWAY_PORT=9000. What
-holds in the end is printed by `kirmash serve --print-config`. Nothing secret stands in it: passwords and keys are in
-the data folder.
+and, under a section's name, in the environment. A variable KIRMASH_<SECTION>_<NAME> replaces one plain value:
+KIRMASH_GATEWAY_PORT=9000; what stands outside the sections is KIRMASH_<NAME>. What holds in the end is printed by
+`kirmash serve --print-config`. Nothing secret stands in it: passwords and keys are in the data folder.
 """
 
 import os
@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 PREFIX: Final = "KIRMASH_"
 CONFIG_FILE: Final = "kirmash.toml"
 """The name under which it is found in the data folder."""
+DIGITS_MAX: Final = 18
+"""Of a whole number in the environment; none that a setting may be has more."""
 
 
 class ConfigError(Exception):
@@ -31,6 +33,7 @@ Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Percent = Annotated[int, Meta(ge=0, le=99)]
 Weekday = Annotated[int, Meta(ge=1, le=7)]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,9})?\Z")]
 
 
 class ExchangeConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +82,7 @@ class IdentityConfig(Struct, frozen=True, forbid_unknown_fields=True):
     key_per_second: Positive = 200
     key_burst: Positive = 400
     four_eyes: bool = True
-    credit_above: str = "1000000"
+    credit_above: Amount = "1000000"
     operator_totp: bool = False
 
 
@@ -180,7 +183,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
         where = _OVERRIDES.get(name)
         if where is not None:
             section, field, kind = where
-            given = values.setdefault(section, {})
+            given = values.setdefault(section, {}) if section else values
             if isinstance(given, dict):
                 given[field] = _plain(name, value, kind)
         elif name.startswith(_SECTIONS):
@@ -211,7 +214,7 @@ def _plain(name: str, value: str, kind: Any) -> Any:
             raise ConfigError(f"{name}: {value!r} is neither true nor false")
         return value.lower() in ("true", "1")
     if kind is int:
-        if not value.lstrip("-").isdigit():
+        if not value.removeprefix("-").isdecimal() or not value.isascii() or len(value) > DIGITS_MAX:
             raise ConfigError(f"{name}: {value!r} is no whole number")
         return int(value)
     return value
@@ -226,22 +229,19 @@ def _kind_of(kind: Any) -> Any:
     return kind if kind in (bool, int, str) else None
 
 
-def _overrides() -> dict[str, tuple[str, str, Any]]:
-    """Which variables name a setting: its section, name and type."""
-    found: dict[str, tuple[str, str, Any]] = {}
-    for section in msgspec.structs.fields(Config):
-        if isinstance(section.type, type) and issubclass(section.type, Struct):
-            for field in msgspec.structs.fields(section.type):
-                kind = _kind_of(field.type)
-                if kind is not None:
-                    name = f"{PREFIX}{section.name}_{field.name}".upper()
-                    found[name] = (section.name, field.name, kind)
-    return found
+def _plain_fields(section: str, of: type[Struct]) -> dict[str, tuple[str, str, Any]]:
+    """Which variables name a setting of a section, "" for none: the section, its name and its type."""
+    head = f"{PREFIX}{section}_" if section else PREFIX
+    kinds = {field.name: _kind_of(field.type) for field in msgspec.structs.fields(of)}
+    return {f"{head}{name}".upper(): (section, name, kind) for name, kind in kinds.items() if kind is not None}
 
 
-_OVERRIDES: Final = _overrides()
-_SECTIONS: Final = tuple(
-    f"{PREFIX}{section.name}_".upper()
-    for section in msgspec.structs.fields(Config)
-    if isinstance(section.type, type) and issubclass(section.type, Struct)
-)
+_SECTION_TYPES: Final[dict[str, type[Struct]]] = {
+    field.name: field.type
+    for field in msgspec.structs.fields(Config)
+    if isinstance(field.type, type) and issubclass(field.type, Struct)
+}
+_SECTIONS: Final = tuple(f"{PREFIX}{section}_".upper() for section in _SECTION_TYPES)
+_OVERRIDES: Final = _plain_fields("", Config)
+for _section, _type in _SECTION_TYPES.items():
+    _OVERRIDES.update(_plain_fields(_section, _type))

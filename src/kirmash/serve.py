@@ -56,16 +56,18 @@ _log: Final = structlog.get_logger("serve")
 
 
 def set_up_logging(config: Config) -> None:
-    """Structured lines on standard error. No personal data is ever given to a logger."""
+    """Structured lines on standard error. No personal data is ever given to a logger; of an error the traceback is
+    told, but never the values of variables, which may be passwords."""
     level = logging.getLevelNamesMapping().get(config.log.level.upper(), logging.INFO)
-    last: Any = structlog.processors.JSONRenderer()
+    last: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     if config.log.format == "text":
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            last,
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -161,9 +163,9 @@ async def serve_core(config: Config) -> None:
         except OSError as error:
             raise ConfigError(f"core: socket: {config.socket}: {error.strerror or error}") from None
         planning = _plan(stack, core, planner)
-        _settle_collector()
+        settle_collector()
         _log.info("core is up", socket=str(config.socket), number=core.published)
-        await _until_signal_or(core.ended, planning)
+        await until_signal_or(core.ended, planning)
 
 
 async def serve_gateway(config: Config) -> None:
@@ -176,8 +178,8 @@ async def serve_gateway(config: Config) -> None:
     gateway = Gateway(config, exchange, Site)
     try:
         await _open(gateway.start())
-        _settle_collector()
-        await _until_signal_or(gateway.ended, exchange.ended)
+        settle_collector()
+        await until_signal_or(gateway.ended, exchange.ended)
     finally:
         await gateway.stop()
 
@@ -197,8 +199,8 @@ async def serve_one_process(config: Config) -> None:
         gateway = Gateway(config, LocalExchange(core), Site)
         stack.push_async_callback(gateway.stop)
         await _open(gateway.start())
-        _settle_collector()
-        await _until_signal_or(core.ended, gateway.ended, planning)
+        settle_collector()
+        await until_signal_or(core.ended, gateway.ended, planning)
 
 
 def run_part(part: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:
@@ -335,7 +337,7 @@ async def _open(starting: Coroutine[Any, Any, None]) -> None:
         raise ConfigError(f"gateway: {error.strerror}") from None
 
 
-async def _until_signal_or(*ended: asyncio.Future[Any]) -> None:
+async def until_signal_or(*ended: asyncio.Future[Any]) -> None:
     """Wait for SIGTERM or SIGINT, or for one of these; raises what it raises."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()
@@ -352,8 +354,9 @@ async def _until_signal_or(*ended: asyncio.Future[Any]) -> None:
             future.result()
 
 
-def _settle_collector() -> None:
-    """What start-up made stays; the collector need not look at it again and again."""
+def settle_collector() -> None:
+    """What start-up made stays; the collector need not look at it again and again, nor every few hundred objects at
+    what is young: with its usual settings it took a third of a gateway's time (docs/internals/benchmarks.md)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -150,6 +150,15 @@ def test_a_proof_is_checked_without_the_journal(journal: Path, tmp_path: Path) -
     assert kirmash("verify", "--proof", proof).returncode == 1
 
 
+def test_a_proof_that_tells_of_both_sides_says_so(journal: Path) -> None:
+    """The deal's record names both companies; the one before it, an order, only its own."""
+    both, one = kirmash("prove", journal, "25"), kirmash("prove", journal, "23")
+    assert (both.returncode, one.returncode) == (0, 0)
+    assert b"baltic-foods, brest-oil" in both.stderr
+    assert one.stderr == b""
+    assert json.loads(both.stdout)["record"]
+
+
 def test_prove_of_a_record_that_is_not_there(journal: Path) -> None:
     """Wrong input, naming the number."""
     done = kirmash("prove", journal, "1000")

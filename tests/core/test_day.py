@@ -87,8 +87,17 @@ class QuickClock:
 
 @asynccontextmanager
 async def exchange(path: Path, market: str, clock: QuickClock) -> AsyncIterator[Heard]:
-    """Core with timetable and planner, and a gateway."""
-    async with Hall(path, market, clock=clock, timetable=Timing(), watch_seconds=0.05) as hall:
+    """Core with timetable and planner, and a gateway that is told what follows the last snapshot, no past again."""
+    hall = Hall(
+        path,
+        market,
+        clock=clock,
+        timetable=Timing(),
+        watch_seconds=0.05,
+        resumable_records=0,
+        beginning_records=0,
+    )
+    async with hall:
         planning = asyncio.create_task(Planning(hall.core, Planner(CONFIG), seconds=0.05).run())
         waking = asyncio.create_task(wake(hall, clock))
         async with gateway(hall.socket) as heard:

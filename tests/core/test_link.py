@@ -16,7 +16,7 @@ from kirmash.core import server as core_server
 from kirmash.core.local import LocalExchange
 from kirmash.gateway.exchange import News
 from kirmash.messages import commands as c
-from kirmash.messages.codec import Actor
+from kirmash.messages.codec import OPERATOR, Actor
 from kirmash.messages.events import OrderAccepted
 from kirmash.messages.kinds import ActorKind, Phase, Side
 from kirmash.protocol import link
@@ -143,7 +143,8 @@ def test_a_gateway_goes_on_where_it_was_when_the_core_comes_again(tmp_path: Path
         await until(lambda: heard.doors[-1] is False)
         with pytest.raises(Unavailable):
             await heard.give(credit(), "between")
-        assert all(isinstance(gone, Unavailable) for gone in await heard.exchange.submit_many([]))
+        several = [(OPERATOR, "test", f"between-{at}", credit()) for at in range(2)]
+        assert [type(gone) for gone in await heard.exchange.submit_many(several)] == [Unavailable] * 2
         async with Hall(tmp_path / "data") as hall:
             async with gateway(hall.socket) as other:
                 await other.give(order(), "by-another", SELLER)
@@ -180,7 +181,10 @@ def test_a_state_and_what_follows_equal_the_whole_journal(market: str, tmp_path:
     """A board that started from a snapshot shows what one shows that folded everything."""
 
     async def scene() -> None:
-        async with Hall(tmp_path / "data", market, snapshot_every=20) as hall, gateway(hall.socket) as first:
+        async with (
+            Hall(tmp_path / "data", market, snapshot_every=20, resumable_records=0, beginning_records=0) as hall,
+            gateway(hall.socket) as first,
+        ):
             await first.set_the_stage()
             for at in range(30):
                 side, actor = ((Side.BUY, BUYER), (Side.SELL, SELLER))[at % 2]

@@ -13,9 +13,11 @@ from kirmash.gateway.link import LinkExchange
 from kirmash.journal.reader import Reader
 from kirmash.messages import codec
 from kirmash.projections.projector import Projector, ViewsFailed, ViewsStale
+from kirmash.sequencer import alive
 from kirmash.sequencer.answers import OutcomeUnknown, Refused, Unavailable
 from kirmash.sequencer.machine import Decided
-from tests.core.hall import SELLER, Hall, Heard, gateway, order, run, until
+from kirmash.sequencer.timetable import Timing
+from tests.core.hall import SELLER, Hall, Heard, credit, gateway, order, run, until
 from tests.sequencer.gate import Gate
 
 
@@ -236,3 +238,57 @@ def test_a_stop_does_not_wait_for_views_that_cannot_be_written(tmp_path: Path, m
     projecting.start(len(decided))
     projecting.stop()
     assert not projecting._thread.is_alive()
+
+
+def test_a_sign_of_life_is_left_every_second_and_none_while_nothing_can_be_written(tmp_path: Path) -> None:
+    """PS-11.5: what a start takes for the last moment at which the exchange was there. No follower is told of it."""
+    now, gate = [1_800_000_000], Gate()
+    file = tmp_path / "data" / alive.ALIVE_FILE
+
+    def seen() -> int | None:
+        time = alive.last_seen(file.parent, "hall", 10**9, (now[0], 0)) if file.exists() else None
+        return None if time is None else time[0]
+
+    async def scene() -> None:
+        async with (
+            Hall(
+                tmp_path / "data",
+                timetable=Timing(),
+                clock=lambda: (now[0], 0),
+                commit_hook=gate,
+                watch_seconds=0.02,
+            ) as hall,
+            gateway(hall.socket) as heard,
+        ):
+            for _ in range(2):
+                now[0] += 100
+                await until(lambda: seen() == now[0])
+            gate.broken = "before commit"
+            with pytest.raises(OutcomeUnknown):
+                await heard.give(credit(), "c-1")
+            now[0] += 100
+            # What was on its way has arrived.
+            await asyncio.sleep(0.1)
+            file.unlink()
+            await asyncio.sleep(0.2)
+            assert not file.exists()
+            gate.broken = None
+            await until(lambda: seen() == now[0])
+            assert heard.records == []
+
+    run(scene())
+
+
+def test_an_exchange_that_can_leave_no_sign_goes_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with Hall(tmp_path / "data", timetable=Timing(), watch_seconds=0.02) as hall:
+            file = hall.path / alive.ALIVE_FILE
+            await until(file.exists)
+            file.unlink()
+            file.mkdir()
+            async with gateway(hall.socket) as heard:
+                assert (await heard.give(credit(), "c-1")).number == 1
+            await asyncio.sleep(0.1)
+            assert not hall.core.ended.done()
+
+    run(scene())

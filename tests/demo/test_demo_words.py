@@ -50,3 +50,11 @@ def test_a_speed_that_is_none_is_refused(speed: str, asked: list[tuple[object, .
         cli.main(["demo", f"--speed={speed}"])
     assert ended.value.code == cli.WRONG_INPUT
     assert not asked
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "http", "²", "9" * 5_000])
+def test_a_port_that_is_none_is_refused(port: str, asked: list[tuple[object, ...]]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo", f"--port={port}"])
+    assert ended.value.code == cli.WRONG_INPUT
+    assert not asked

@@ -32,11 +32,13 @@ LONG_TESTS = (
     "tests/market/test_drawn_sessions.py",
     "tests/market/test_large_limits.py",
     "tests/defects",
+    "tests/serve/test_killed_under_load.py",
 )
 FAILURES = Path(__file__).parent / "failures"
 
 LONG_RUNS = {
     "KIRMASH_KILL_ROUNDS": "50",
+    "KIRMASH_SERVE_KILLS": "10",
     "KIRMASH_MUTATIONS": "200",
     "KIRMASH_WAL_CUTS": "0",  # at every byte
     "KIRMASH_SEEDS": "100",

@@ -76,6 +76,23 @@ def accredit(participant: str) -> commands.AccreditParticipant:
     return commands.AccreditParticipant(participant=participant)
 
 
+def large_card(texts: int, size: int = 200, last: int | None = None) -> commands.ListCard:
+    """An office command with so many texts of this size, and another one of the size `last`."""
+    attributes = [(f"{at:06}", "v" * size) for at in range(texts)]
+    if last is not None:
+        attributes.append(("last", "v" * last))
+    return commands.ListCard(
+        card="c",
+        version=1,
+        section="s",
+        name_en="n",
+        name_ru="n",
+        hs_code="1",
+        unit="C62",
+        attributes=tuple(attributes),
+    )
+
+
 def first_event(raw: msgspec.Raw) -> events.Event:
     """The first event of an answer."""
     return codec.decode_events(raw)[0]

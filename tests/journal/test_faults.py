@@ -38,6 +38,7 @@ from kirmash.sequencer.machine import Machine
 from kirmash.sequencer.recovery import Replayed, recover, snapshot_of
 from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE, decide
+from tests.journal.stand_ins import large_card
 from tests.journal.trade import actor_of, day, digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,16 +256,7 @@ def test_a_second_process_ends_with_exit_code_3(tmp_path: Path) -> None:
 
 # Checkpoints -----------------------------------------------------------------------------------------------------
 
-LARGE = ListCard(
-    card="c",
-    version=1,
-    section="s",
-    name_en="n",
-    name_ru="n",
-    hs_code="1",
-    unit="C62",
-    attributes=tuple((f"key-{at}", "v" * 190) for at in range(20)),
-)
+LARGE = large_card(20, 190)
 
 
 def large(card: str) -> ListCard:

@@ -17,10 +17,11 @@ from kirmash.messages import codec
 from kirmash.messages import commands as c
 from kirmash.messages import events as e
 from kirmash.messages.kinds import Mechanism, OpenOrders, Side
-from kirmash.sequencer import faults
+from kirmash.sequencer import alive, faults
+from kirmash.sequencer.alive import Sign
 from kirmash.sequencer.answers import OutcomeUnknown
 from kirmash.sequencer.writer import InternalFault, Writer
-from tests.sequencer.day import ANT, CALL_DAY, CDCA_DAY, NOTHING, USUAL, Day, at, day, move, order, session
+from tests.sequencer.day import ANT, CALL_DAY, CDCA_DAY, EXCHANGE, NOTHING, USUAL, Day, at, day, move, order, session
 from tests.sequencer.gate import PATIENCE_SECONDS
 
 MARKETS = ["reference", pytest.param("native", marks=pytest.mark.native)]
@@ -84,6 +85,84 @@ def test_a_start_after_a_longer_silence_halts_and_waits(tmp_path: Path, market: 
         assert after(exchange) == []
         exchange.now = at(200, lost)
         assert len(after(exchange)) == 1
+
+
+def left(exchange: Day, seconds: int, exchange_id: str = EXCHANGE, ahead: int = 0) -> None:
+    """A sign of life of this moment, by an exchange that had this journal, or `ahead` records more."""
+    alive.leave(exchange.path, Sign(exchange_id, exchange.published[-1].record.number + ahead, at(seconds)))
+
+
+@both_markets
+def test_a_thin_market_is_not_halted_by_a_short_restart(tmp_path: Path, market: str) -> None:
+    """PS-11.5: nobody gave a command for ten minutes, and the exchange was there until five seconds before."""
+    with day(tmp_path / "data", market, session("s", "INTAKE 0 TRADING 700 CLOSING 800 CLOSED 900")) as exchange:
+        last_record_at(exchange, 5)
+        left(exchange, 605)
+        exchange.restart(610)
+        assert after(exchange) == []
+        left(exchange, 640)
+        exchange.restart(671)
+        assert exchange.numbered() == ["671 timetable halt_session s"]
+
+
+@both_markets
+def test_a_sign_older_than_the_last_record_counts_for_nothing(tmp_path: Path, market: str) -> None:
+    with day(tmp_path / "data", market, session("s", LONG)) as exchange:
+        left(exchange, 20)
+        last_record_at(exchange, 80)
+        exchange.restart(110)
+        assert after(exchange) == []
+
+
+@both_markets
+@pytest.mark.parametrize("sign", ["none", "damaged", "cut", "empty", "foreign", "of a longer journal", "of the future"])
+def test_without_a_good_sign_the_last_record_counts(tmp_path: Path, market: str, sign: str) -> None:
+    """PS-13.25: in doubt the session is halted."""
+    with day(tmp_path / "data", market, session("s", LONG)) as exchange:
+        last_record_at(exchange, 50)
+        exchange.writer.stop()
+        match sign:
+            case "foreign":
+                left(exchange, 99, "another exchange")
+            case "of a longer journal":
+                left(exchange, 99, ahead=1)
+            case "of the future":
+                left(exchange, 101)
+            case "none":
+                pass
+            case _:
+                left(exchange, 99)
+                file = exchange.path / alive.ALIVE_FILE
+                data = {"damaged": b"\xff" + file.read_bytes(), "cut": file.read_bytes()[:-9], "empty": b""}[sign]
+                file.write_bytes(data)
+        exchange.numbered()
+        exchange.start(100)
+        assert exchange.numbered() == ["100 timetable halt_session s"]
+
+
+def test_a_writer_gives_a_sign_while_it_takes_commands_and_reads_its_clock(tmp_path: Path) -> None:
+    """Also where nothing is planned any more; none while the storage takes no writes."""
+    with day(tmp_path / "data", "reference", session("s", SHORT)) as exchange:
+        exchange.give(c.CancelSession(session="s", reason="no goods"))
+        number = exchange.published[-1].record.number
+        exchange.tick(700)
+        seen_within(exchange, Sign(EXCHANGE, number, at(700)))
+        exchange.gate.broken = "before commit"
+        exchange.send(NOTHING).exception(PATIENCE_SECONDS)
+        assert exchange.writer.sign is None
+        exchange.gate.broken = None
+        until_open(exchange)
+        exchange.tick(701)
+        seen_within(exchange, Sign(EXCHANGE, number, at(701)))
+
+
+def seen_within(exchange: Day, sign: Sign) -> None:
+    """The writer looks at its clock once a second at least."""
+    pause, tries = threading.Event(), 0
+    while exchange.writer.sign != sign:
+        tries += 1
+        assert tries < 400, exchange.writer.sign
+        pause.wait(0.01)
 
 
 @both_markets
@@ -251,6 +330,8 @@ def test_a_storage_that_fails_for_long_is_a_downtime(tmp_path: Path, market: str
         exchange.gate.broken = "before commit"
         exchange.tick(50)
         exchange.send(NOTHING).exception(PATIENCE_SECONDS)
+        # A sign from before the failure is older than the failure, and none that somebody leaves meanwhile counts.
+        left(exchange, 80)
         exchange.now = at(81)
         exchange.gate.broken = None
         assert exchange.until_numbered(1) == ["81 timetable halt_session s"]

@@ -13,7 +13,7 @@ from kirmash.messages.limits import COMMAND_BYTES_MAX, FRAME_BYTES_MAX
 from kirmash.sequencer.answers import TooLarge
 from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE
-from tests.journal.stand_ins import stand_in
+from tests.journal.stand_ins import large_card, stand_in
 
 PATIENCE_SECONDS = 30
 
@@ -21,21 +21,8 @@ PATIENCE_SECONDS = 30
 def card(size: int) -> Command:
     """A card whose attributes fill the command up to so many bytes. The last is longer than doors let through."""
 
-    def made(texts: int, last: int) -> Command:
-        attributes = (*((f"{at:06}", "v" * 200) for at in range(texts)), ("last", "v" * last))
-        return commands.ListCard(
-            card="c",
-            version=1,
-            section="s",
-            name_en="n",
-            name_ru="n",
-            hs_code="1",
-            unit="C62",
-            attributes=attributes,
-        )
-
     texts = size // 210 - 4
-    return made(texts, 300 + size - len(codec.encode(made(texts, 300))))
+    return large_card(texts, last=300 + size - len(codec.encode(large_card(texts, last=300))))
 
 
 def reason(size: int) -> Command:

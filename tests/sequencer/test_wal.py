@@ -7,22 +7,13 @@ from pathlib import Path
 from kirmash.journal.checkpoint import START_BYTES
 from kirmash.journal.folder import Folder
 from kirmash.journal.sqlite import Journal
-from kirmash.messages import codec, commands
+from kirmash.messages import codec
 from kirmash.sequencer.writer import Writer
 from tests.journal.made import EXCHANGE
-from tests.journal.stand_ins import stand_in
+from tests.journal.stand_ins import large_card, stand_in
 
 PATIENCE_SECONDS = 15
-LARGE = commands.ListCard(
-    card="c",
-    version=1,
-    section="s",
-    name_en="n",
-    name_ru="n",
-    hs_code="1",
-    unit="C62",
-    attributes=tuple((f"key-{at}", "v" * 200) for at in range(4_000)),
-)
+LARGE = large_card(4_000)
 
 
 def test_what_the_writer_wrote_is_moved_out_of_the_wal_while_it_runs(tmp_path: Path) -> None:

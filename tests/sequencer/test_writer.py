@@ -34,7 +34,16 @@ from kirmash.sequencer.intake import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX
 from kirmash.sequencer.machine import Decided
 from kirmash.sequencer.writer import InternalFault, Writer
 from tests.journal.made import EXCHANGE, TRADER, replayed
-from tests.journal.stand_ins import FAULT_SESSION, TRAP_SESSION, accredit, band, first_event, register, stand_in
+from tests.journal.stand_ins import (
+    FAULT_SESSION,
+    TRAP_SESSION,
+    accredit,
+    band,
+    first_event,
+    large_card,
+    register,
+    stand_in,
+)
 from tests.sequencer.gate import PATIENCE_SECONDS, Gate, started
 
 
@@ -112,16 +121,7 @@ def test_commands_that_came_during_a_commit_share_the_next(folder: Folder) -> No
 
 def test_a_batch_is_bounded_in_bytes(folder: Folder) -> None:
     gate = Gate()
-    large = commands.ListCard(
-        card="c",
-        version=1,
-        section="s",
-        name_en="n",
-        name_ru="n",
-        hs_code="1",
-        unit="C62",
-        attributes=tuple((f"key-{at}", "v" * 200) for at in range(4_000)),
-    )
+    large = large_card(4_000)
     assert BATCH_BYTES_MAX // 5 < len(codec.encode(large)) < BATCH_BYTES_MAX // 4
     with Writer(folder, stand_in, commit_hook=gate) as writer, gate:
         gate.hold()

@@ -36,6 +36,8 @@ def read(tmp_path: Path, text: str, **environment: str) -> Config:
         ("[core]\ndisk_close_percent = 150\n", "99"),
         ("[log]\nlevel = 'loud'\n", "loud"),
         ("[[sessions]]\nname = 'oil'\n", "section"),
+        ("[identity]\ncredit_above = '1 000'\n", "credit_above"),
+        ("[identity]\ncredit_above = 'NaN'\n", "credit_above"),
         ("port == 9000", "line 1"),
         ("core = 5\n", "core"),
     ],
@@ -63,11 +65,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         KIRMASH_GATEWAY_SECURE_COOKIES="true",
         KIRMASH_CORE_MARKET="reference",
         KIRMASH_LOG_FORMAT="text",
+        KIRMASH_PLAN_DAYS="5",
         KIRMASH_MARKET="both",
         HOME="/root",
     )
     assert (config.gateway.port, config.gateway.host, config.gateway.secure_cookies) == (9001, "::1", True)
-    assert (config.core.market, config.log.format) == ("reference", "text")
+    assert (config.core.market, config.log.format, config.plan_days) == ("reference", "text", 5)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("KIRMASH_GATEWAY_PROT", "9000", "no such setting"),
         ("KIRMASH_CORE_", "x", "no such setting"),
         ("KIRMASH_GATEWAY_PORT", "many", "whole number"),
+        ("KIRMASH_GATEWAY_PORT", "--5", "whole number"),
+        ("KIRMASH_GATEWAY_PORT", "²", "whole number"),
+        ("KIRMASH_GATEWAY_PORT", "9" * 5_000, "whole number"),
+        ("KIRMASH_PLAN_DAYS", "soon", "whole number"),
         ("KIRMASH_GATEWAY_PORT", "70000", "65535"),
         ("KIRMASH_GATEWAY_SECURE_COOKIES", "maybe", "neither true nor false"),
         ("KIRMASH_LOG_LEVEL", "loud", "loud"),

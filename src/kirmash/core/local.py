@@ -4,18 +4,18 @@ It stands in `core` because it holds one; it has the shape of `gateway.exchange.
 neither package imports the other.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from kirmash.core.process import Core, Said
+from kirmash.core.requests import Requests
 from kirmash.journal.errors import JournalError
 from kirmash.messages import codec
 from kirmash.messages.codec import Actor
 from kirmash.messages.commands import Command
 from kirmash.protocol.link import DoorsAre, Projected, Recorded, Records, State, Status
-from kirmash.sequencer.answers import Answer, OutcomeUnknown, Refused, Unavailable
+from kirmash.sequencer.answers import Answer, Refused, Unavailable
 from kirmash.sequencer.machine import Decided
 
 _News = State | Records | Projected | DoorsAre
@@ -27,8 +27,7 @@ class LocalExchange:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._listeners: list[Callable[[_News], None]] = []
-        self._request = 0
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._requests = Requests(core, self)
         self._exchange_id = ""
         self._live = False
 
@@ -54,16 +53,13 @@ class LocalExchange:
 
     async def close(self) -> None:
         self._core.unfollow(self)
-        waiting, self._waiting = self._waiting, {}
-        for answer in waiting.values():
-            if not answer.done():
-                answer.set_exception(OutcomeUnknown("the exchange is stopping; retry with the same id"))
+        self._requests.close()
 
     async def submit(self, actor: Actor, origin: str, client_id: str, command: Command) -> Answer:
-        return await self._ask(actor, origin, client_id, command)
+        return await self._requests.give(actor, origin, client_id, command)
 
     async def submit_many(self, commands: Sequence[tuple[Actor, str, str, Command]]) -> list[Answer | Refused]:
-        asked = [self._ask(*command) for command in commands]
+        asked = [self._requests.give(*command) for command in commands]
         outcomes: list[Answer | Refused] = []
         try:
             for answer in asked:
@@ -93,24 +89,10 @@ class LocalExchange:
     def told(self, records: Sequence[Decided], answers: Sequence[Said]) -> None:
         if records and self._live:
             self._tell(Records(tuple(msgspec.Raw(entry.data) for entry in records)))
-        for request, outcome in answers:
-            waiting = self._waiting.pop(request, None)
-            if waiting is None or waiting.done():
-                continue
-            if isinstance(outcome, Refused):
-                waiting.set_exception(outcome)
-            else:
-                waiting.set_result(outcome)
+        self._requests.told(answers)
 
     def noted(self, news: Projected | DoorsAre) -> None:
         self._tell(news)
-
-    def _ask(self, actor: Actor, origin: str, client_id: str, command: Command) -> asyncio.Future[Answer]:
-        self._request += 1
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[self._request] = answer
-        self._core.submit(self, self._request, actor, origin, client_id, command)
-        return answer
 
     def _tell(self, news: _News) -> None:
         for listener in self._listeners:

@@ -14,6 +14,7 @@ import structlog
 
 from kirmash.core.planner import Planned, Planner
 from kirmash.core.process import Core, Said
+from kirmash.core.requests import Requests
 from kirmash.messages import codec
 from kirmash.messages.codec import Actor
 from kirmash.messages.events import CommandRejected
@@ -21,7 +22,7 @@ from kirmash.messages.kinds import ActorKind
 from kirmash.messages.rejects import Reason
 from kirmash.messages.units import nanoseconds
 from kirmash.protocol.link import DoorsAre, Projected
-from kirmash.sequencer.answers import Answer, Refused
+from kirmash.sequencer.answers import Refused
 from kirmash.sequencer.machine import Decided
 
 PLAN_SECONDS: Final = 60.0
@@ -39,8 +40,7 @@ class Planning:
         self._core = core
         self._planner = planner
         self._seconds = seconds
-        self._request = 0
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._requests = Requests(core, self)
         self._done: set[str] = set()
         # Why a session could not be created, as last told.
         self._told: dict[str, str] = {}
@@ -72,10 +72,7 @@ class Planning:
         if rejected is not None:
             there = any((refusal.reason, refusal.field) == _THERE_ALREADY for refusal in rejected.reasons)
             return None if there else _text(rejected)
-        self._request += 1
-        answer = self._waiting[self._request] = asyncio.get_running_loop().create_future()
-        self._core.submit(self, self._request, PLANNER, ORIGIN, planned.client_id, planned.command)
-        given = await answer
+        given = await self._requests.give(PLANNER, ORIGIN, planned.client_id, planned.command)
         rejected = _rejected(given.events)
         if rejected is None:
             _log.info("session is planned", session=planned.session, number=given.number)
@@ -95,14 +92,7 @@ class Planning:
     # From the core -----------------------------------------------------------------------------------------------
 
     def told(self, _: Sequence[Decided], answers: Sequence[Said]) -> None:
-        for request, outcome in answers:
-            waiting = self._waiting.pop(request, None)
-            if waiting is None or waiting.done():
-                continue
-            if isinstance(outcome, Refused):
-                waiting.set_exception(outcome)
-            else:
-                waiting.set_result(outcome)
+        self._requests.told(answers)
 
     def noted(self, _: Projected | DoorsAre) -> None:
         return

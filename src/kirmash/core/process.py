@@ -31,6 +31,8 @@ from kirmash.messages.codec import Actor
 from kirmash.messages.commands import Command
 from kirmash.messages.units import Time
 from kirmash.protocol.link import DoorsAre, Projected, Recorded, State, Status
+from kirmash.sequencer import alive
+from kirmash.sequencer.alive import Sign
 from kirmash.sequencer.answers import Answer, Refused, Unavailable
 from kirmash.sequencer.machine import Decided
 from kirmash.sequencer.recovery import Recovered
@@ -98,6 +100,8 @@ class Core:
             folder.path, settings.disk_warn_percent, settings.disk_close_percent, settings.disk_usage
         )
         self._watching: asyncio.Task[None] | None = None
+        # The last sign of life that was left; None if the last try failed.
+        self._sign: Sign | None = None
         keeper = ViewsProcess if settings.views_beside else Projecting
         self._projecting: Projecting | ViewsProcess = keeper(folder.journal, folder.path / VIEWS_FILE, self._projected)
         self.ended: asyncio.Future[None]
@@ -115,6 +119,8 @@ class Core:
             snapshot_every=settings.snapshot_every,
             timetable=settings.timetable,
         )
+        # Where the journal ended when the doors opened: what the start owed is in it.
+        self._began = 0
         self.published = 0
         """The last number that followers may know."""
 
@@ -128,6 +134,7 @@ class Core:
         # is published like everything after it, and must not be told twice.
         self.exchange_id, self.published = await loop.run_in_executor(None, _look_into, self._folder.journal)
         recovered = await loop.run_in_executor(None, self.writer.start)
+        self._began = self.writer.head.number
         _log.info("recovered", said=recovered.said, number=self.published)
         self._projecting.start(self.published)
         self._watching = loop.create_task(self._watch())
@@ -174,8 +181,13 @@ class Core:
         return await asyncio.wrap_future(self.writer.rehearse(actor, origin, command))
 
     def state(self) -> State:
-        """Where a new follower can start: the newest sound snapshot of this journal, or the beginning. Reads files."""
-        published = self.published
+        """Where a new follower can start: a sound snapshot of this journal, or the beginning. Reads files.
+
+        The newest that leaves the follower the last `resumable_records` to fold, so that he can tell them again to
+        those who resume. Where all lie nearer: the beginning if it is not far, else the oldest.
+        """
+        published, settings = self.published, self._settings
+        nearest: State | None = None
         with Reader(self._folder.journal) as reader:
             for file in snapshots.files(self._folder.snapshots):
                 try:
@@ -187,8 +199,11 @@ class Core:
                     continue
                 row = reader.record(found.number)
                 if row is not None and row.chain == found.chain:
-                    return State(found.number, found.time, found.market, found.office)
-        return State(0, NO_TIME, b"", b"")
+                    nearest = State(found.number, found.time, found.market, found.office)
+                    if found.number <= published - settings.resumable_records:
+                        return nearest
+        far = published > settings.beginning_records
+        return nearest if nearest is not None and far else State(0, NO_TIME, b"", b"")
 
     async def records(self, after: int) -> list[bytes]:
         """Some of the records above `after`, ascending, as they stand in the journal; none if there are none yet."""
@@ -226,14 +241,30 @@ class Core:
             recovered.said if recovered is not None else "",
             self._market_name,
             self._projecting.failure,
+            self._began,
         )
 
     async def _watch(self) -> None:
-        """Doors and disk, looked at every second."""
+        """Doors and disk, looked at every second; a sign of life is left."""
         while True:
             with _Guard(self):
                 self._look()
+                await self._leave_sign()
             await asyncio.sleep(self._settings.watch_seconds)
+
+    async def _leave_sign(self) -> None:
+        """Tell the next start that the exchange was at work until now (PS-11.5)."""
+        sign = self.writer.sign
+        if sign is None or sign == self._sign:
+            return
+        try:
+            await self._loop.run_in_executor(None, alive.leave, self._folder.path, sign)
+        except OSError as error:
+            if self._sign is not None:
+                _log.error("no sign of life can be left; a restart may halt sessions", error=error.strerror)
+            self._sign = None
+        else:
+            self._sign = sign
 
     def _look(self) -> None:
         found = self._disk.look()

@@ -31,6 +31,10 @@ class CoreSettings(Struct, frozen=True, kw_only=True):
     disk_close_percent: int = 2
     disk_usage: DiskUsage = disk_usage
     watch_seconds: float = 1.0
+    resumable_records: int = 5_000
+    """How many of the last records a new gateway has folded, so that its clients can resume there over its restart."""
+    beginning_records: int = 20_000
+    """A journal of so few is folded from its beginning (0.6 s) where all of its snapshots are too new for that."""
     views_beside: bool = False
     """Keep the views in a process of their own, so that they never hold the interpreter that the writer needs."""
     clock: Callable[[], Time] | None = None

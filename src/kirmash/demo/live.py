@@ -7,12 +7,10 @@ other half. Logins and their passwords are public: they are printed here and sho
 import asyncio
 import contextlib
 import errno
-import gc
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import argon2.profiles
 
@@ -84,10 +82,9 @@ async def serve_demo(config: Config, seed: int, speed_percent: int, say: Callabl
         await _open(gateway)
         running = asyncio.ensure_future(host.run())
         stack.push_async_callback(_cancel, running)
-        gc.collect()
-        gc.freeze()
+        serve.settle_collector()
         say(_welcome(config, gateway.port, replayed=host.keeper.has_replayed))
-        await _until_signal_or(core.ended, gateway.ended, running)
+        await serve.until_signal_or(core.ended, gateway.ended, running)
 
 
 async def add_visitors(config: Config) -> None:
@@ -125,20 +122,6 @@ async def _open(gateway: Gateway) -> None:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         raise ConfigError(f"demo: {error.strerror}; choose another with --port") from None
-
-
-async def _until_signal_or(*ended: "asyncio.Future[Any]") -> None:
-    """Wait for SIGTERM or SIGINT, or for one of these; raises what it raises."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({stopping, *ended}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    for future in ended:
-        if future.done():
-            future.result()
 
 
 def _welcome(config: Config, port: int, *, replayed: bool) -> str:

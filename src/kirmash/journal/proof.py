@@ -15,7 +15,7 @@ from kirmash.journal.errors import NotAJournal
 from kirmash.journal.folder import journal_file
 from kirmash.journal.hashes import Head
 from kirmash.journal.reader import Reader
-from kirmash.messages import codec
+from kirmash.messages import codec, events
 from kirmash.messages.codec import Record
 
 PROOF_FORMAT: Final = "kirmash proof 1"
@@ -103,6 +103,18 @@ def prove(path: Path, number: int) -> bytes:
         head=ProofHead(number=head.number, chain=head.chain.hex(), hash=head.hash),
     )
     return msgspec.json.encode(proof)
+
+
+def parties_of(record: Record) -> list[str]:
+    """The participants of whose orders, deals or accounts this record tells, by id."""
+    named: set[str] = set()
+    for event in codec.decode_events(record.events):
+        match event:
+            case events.DealMade(buyer=buyer, seller=seller):
+                named |= {buyer, seller}
+            case events.AccountChanged(participant=participant):
+                named.add(participant)
+    return sorted(named)
 
 
 def check_proof(data: bytes, head: str | None = None) -> Proved:

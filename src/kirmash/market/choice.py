@@ -5,11 +5,8 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Final
 
 from kirmash.market import Market, MarketLoader
-
-MARKETS: Final = ("native", "reference", "both")
 
 
 class MarketsDiffer(Exception):

@@ -158,6 +158,7 @@ class Status(Message, frozen=True, tag=28):
     recovered: str
     market: str
     views_failure: str | None = None
+    began: int = 0
 
 
 class Recorded(Message, frozen=True, tag=29):

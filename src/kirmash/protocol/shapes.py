@@ -151,10 +151,13 @@ class _Twice(JsonObject):
 def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
     values = dict(pairs)
     if len(values) < len(pairs):
-        seen: set[str] = set()
         values = _Twice(values)
-        # `add` gives None, so the first key that was seen before is the one found.
-        values.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                values.key = key
+                break
+            seen.add(key)
     return values
 
 

@@ -25,7 +25,8 @@ def time_from_text(text: str) -> Time:
         raise ValueError("not an RFC 3339 time with at most nine decimals and an offset, like 2022-12-14T07:00:00Z")
     *numbers, fraction, sign, hours, minutes = found.groups()
     try:
-        moment = dt.datetime(*map(int, numbers), tzinfo=dt.UTC)  # type: ignore[arg-type, misc]
+        year, month, day, hour, minute, second = map(int, numbers)
+        moment = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
     except ValueError as error:
         raise ValueError(f"no such time: {error}") from None
     seconds = (moment - _EPOCH) // dt.timedelta(seconds=1)

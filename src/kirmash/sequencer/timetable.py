@@ -37,7 +37,7 @@ RECOVERY: Final = "recovery"
 """The reason of the halts after a downtime (PS-11.5)."""
 
 SLEEP_SECONDS_MAX: Final = 1.0  # seconds
-"""An idle writer reads its clock so often while something is planned: the clock may be set meanwhile."""
+"""An idle writer reads its clock so often: the clock may be set meanwhile, and its sign of life tells of this."""
 SLEEP_SECONDS_MIN: Final = 0.001  # seconds
 
 _SESSION_COMMANDS: Final = frozenset(
@@ -50,14 +50,14 @@ _OVER: Final = FINAL | {Phase.CLOSING}
 
 
 class Timing(Struct, frozen=True):
-    """How the timetable runs, in whole seconds: the silence after which sessions are found halted (PS-11.5), and how
+    """How the timetable runs, in whole seconds: the downtime after which sessions are found halted (PS-11.5), and how
     long before its time a return has to be announced (PS-11.3)."""
 
     downtime_seconds: int = 30
     notice_seconds: int = 300
 
     def was_down(self, last: Time, now: Time) -> bool:
-        """Whether so long a silence ended now that it counts as a downtime."""
+        """Whether an exchange that was last seen then was away long enough for a downtime."""
         return nanoseconds(now) - nanoseconds(last) > self.downtime_seconds * NANOSECONDS
 
     def too_soon(self, command: Command, now: Time) -> NoticeTooShort | None:

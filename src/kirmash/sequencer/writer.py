@@ -27,6 +27,7 @@ from kirmash.messages.commands import Command
 from kirmash.messages.kinds import ActorKind, Decider
 from kirmash.messages.units import Time, time_of
 from kirmash.sequencer import faults, rehearsal
+from kirmash.sequencer.alive import Sign, last_seen
 from kirmash.sequencer.answers import (
     Answer,
     IdReused,
@@ -53,7 +54,7 @@ from kirmash.sequencer.intake import (
 from kirmash.sequencer.machine import Decided, Machine
 from kirmash.sequencer.recovery import Recovered, recover
 from kirmash.sequencer.snapshots import Snapshotter
-from kirmash.sequencer.timetable import TIMETABLE_ORIGIN, Timetable, Timing, concerns
+from kirmash.sequencer.timetable import SLEEP_SECONDS_MAX, TIMETABLE_ORIGIN, Timetable, Timing, concerns
 
 RETRY_SECONDS: Final = 1.0  # seconds
 
@@ -98,7 +99,9 @@ class Writer:
         # What is due next, made anew with the machine; the writer's thread alone looks at it. None: no timetable runs.
         self._timetable: Timetable | None = None
         # When a write failed last: until then the exchange was not down.
-        self._failed_at: Time = (0, 0)
+        self._failed_at: Time | None = None
+        # When the thread last looked at its clock with nothing else to do.
+        self._turned_at: Time = (0, 0)
         self._rehearsing = ThreadPoolExecutor(1, "rehearsal")
         self._refused = faults.refused(folder.path)
         self._snapshots = Snapshotter(folder.snapshots, snapshot_every)
@@ -150,6 +153,13 @@ class Writer:
     def last_time(self) -> Time:
         """The time of the last record that was decided."""
         return self._machine.time
+
+    @property
+    def sign(self) -> Sign | None:
+        """The sign of life that can be left now (PS-11.5); None while no commands are taken."""
+        if not self.doors.open:
+            return None
+        return Sign(self._journal.exchange_id, self.head.number, max(self._turned_at, self._machine.time))
 
     def submit(self, actor: Actor, origin: str, client_id: str, command: Command) -> Future[Answer]:
         """Hand in a command. The future gives the durable answer, or raises a Refused; it never blocks.
@@ -220,7 +230,11 @@ class Writer:
     # The writer's thread ---------------------------------------------------------------------------------------
 
     def _seconds_until_due(self) -> float | None:
-        return self._timetable.seconds_until_due(self._now()) if self._timetable is not None else None
+        if self._timetable is None:
+            return None
+        now = self._turned_at = self._now()
+        seconds = self._timetable.seconds_until_due(now)
+        return SLEEP_SECONDS_MAX if seconds is None else seconds
 
     def _now(self) -> Time:
         """The time that a command numbered now gets (PS-8.7)."""
@@ -343,7 +357,7 @@ class Writer:
     def _number_owed(self, decided: list[Decided]) -> None:
         """Number what a start owes before the doors open: halts after a downtime (PS-11.5), follow-ups (PS-7.4)."""
         machine, clock = self._machine, self._clock()
-        last = max(machine.time, self._failed_at)
+        last = max(machine.time, self._last_seen(clock))
         with _FaultGuard(self, None, decided):
             if self._timing is not None:
                 self._timetable = Timetable.from_state(machine.market.state())
@@ -351,6 +365,13 @@ class Writer:
                     for command in self._timetable.after_downtime(clock):
                         self._number_own(command, clock, decided)
             decided += machine.settle(clock)
+
+    def _last_seen(self, now: Time) -> Time:
+        """Until when the exchange was at work, besides its records: a failed write, or what the last process left."""
+        if self._failed_at is not None:
+            return self._failed_at
+        machine = self._machine
+        return last_seen(self._folder.path, self._journal.exchange_id, machine.number, now) or machine.time
 
     def _repeated(
         self, item: Item, number: int | None, fresh: dict[Key, tuple[Item, Answer]]

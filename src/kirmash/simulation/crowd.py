@@ -64,11 +64,6 @@ class Crowd:
             self._by_account[seat.participant, seat.client, series.currency] = player
 
     @property
-    def players(self) -> list[Player]:
-        """Everybody, in the order of the seats."""
-        return list(self._players.values())
-
-    @property
     def open_orders(self) -> int:
         """How many orders of theirs are open."""
         return len(self._owner)

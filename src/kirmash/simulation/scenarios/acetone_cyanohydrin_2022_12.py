@@ -27,10 +27,10 @@ ACN = Listing("acetone-cyanohydrin", "USD", 1, 0, 1, 0)
 RATE = DepositRate(5_000, 50_00)
 RATE_RESIDENT = DepositRate(5_000, 0)
 
-SELLER = Company("by-chem", "Petrochemical Works" + companies.INVENTED, "BY", ("sell",))
+SELLER = companies.invented("by-chem", "Petrochemical Works", "BY", "sell")
 TOSCO = Company("in-tosco", "Tosco Pharmachem", "IN", ("buy",))
 OTHERS = tuple(
-    Company(participant, name + companies.INVENTED, country, ("buy",))
+    companies.invented(participant, name, country, "buy")
     for participant, name, country in (
         ("ae-chem", "Gulf Reagents", "AE"),
         ("cn-chem", "Bright Harbour Chemicals", "CN"),

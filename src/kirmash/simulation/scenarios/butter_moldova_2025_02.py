@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 
 from kirmash.simulation.scenarios import companies, listing
-from kirmash.simulation.scenarios.companies import Company
 from kirmash.simulation.scenarios.script import Command, DepositRate, Listing, Script, with_ids
 
 HEADER = (
@@ -32,10 +31,10 @@ KINDS = (
 RATE = DepositRate(5_000, 50_00)
 RATE_RESIDENT = DepositRate(5_000, 0)
 
-DAIRY = Company("by-dairy", "Grodno Region Dairy" + companies.INVENTED, "BY", ("sell",))
-BUYER = Company("md-foods", "Dniester Foods" + companies.INVENTED, "MD", ("buy",))
+DAIRY = companies.invented("by-dairy", "Grodno Region Dairy", "BY", "sell")
+BUYER = companies.invented("md-foods", "Dniester Foods", "MD", "buy")
 OTHERS = tuple(
-    Company(participant, name + companies.INVENTED, country, ("buy",))
+    companies.invented(participant, name, country, "buy")
     for participant, name, country in (
         ("az-foods", "Caspian Grocery", "AZ"),
         ("ge-foods", "Kolkheti Dairy Import", "GE"),

@@ -70,6 +70,11 @@ class Company:
         return f"t-{self.participant}-{index + 1}"
 
 
+def invented(participant: str, name: str, country: str, side: str) -> Company:
+    """Returns a visitor of one side, its name marked as invented."""
+    return Company(participant, name + INVENTED, country, (side,))
+
+
 def invented_names(rng: random.Random, country: str, count: int) -> list[str]:
     """Returns `count` different names for companies of `country`, each marked as invented."""
     first, second = _WORDS[country]

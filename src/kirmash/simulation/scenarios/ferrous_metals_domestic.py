@@ -10,6 +10,7 @@ exactly 5,940,000.00 BYN, which is 1,980,000 EUR at the invented round rate of 3
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from kirmash.simulation.scenarios import call_book, companies, ferrous_incidents, listing
 from kirmash.simulation.scenarios.call_book import Plan
@@ -72,7 +73,7 @@ class Opening:
         for good, plan in entries:
             order = day.expected(self._owner(plan.side), good, plan.side, plan.ticks, plan.lots, minimum=plan.minimum)
             self.placed.append((order, plan))
-            agenda.put(rng.randint(0, 4_000), lambda order=order: day.write(order))  # type: ignore[misc]
+            agenda.put(rng.randint(0, 4_000), partial(day.write, order))
         early = {order.participant for order, _ in self.placed}
         day.fresh = [company for company in day.fresh if company.participant not in early]
         self._changes(agenda)
@@ -91,13 +92,10 @@ class Opening:
             if plan.fate != "priced_out" or rng.randrange(8):
                 continue
             if rng.randrange(2):
-                agenda.put(rng.randint(4_001, 5_000), lambda order=order: self._take_back(order))  # type: ignore[misc]
+                agenda.put(rng.randint(4_001, 5_000), partial(self._take_back, order))
             else:
                 order_away = order.ticks + (-5 if order.side == "buy" else 5)
-                agenda.put(
-                    rng.randint(4_001, 5_000),
-                    lambda order=order, ticks=order_away: self._move(order, ticks),  # type: ignore[misc]
-                )
+                agenda.put(rng.randint(4_001, 5_000), partial(self._move, order, order_away))
 
     def _take_back(self, order: Expected) -> None:
         self.day.script.cancel(order.trader, order.order)

@@ -13,7 +13,6 @@ import random
 
 from kirmash.simulation.scenarios import call_book, call_session, companies, listing, negotiation
 from kirmash.simulation.scenarios.call_book import Plan
-from kirmash.simulation.scenarios.companies import Company
 from kirmash.simulation.scenarios.negotiation import Agenda, Life
 from kirmash.simulation.scenarios.script import Command, DepositRate, Listing, Script, with_ids
 
@@ -31,17 +30,13 @@ RATE = DepositRate(5_000, 50_00)
 RATE_RESIDENT = DepositRate(5_000, 0)
 
 
-def _company(participant: str, name: str, country: str, side: str) -> Company:
-    return Company(participant, name + companies.INVENTED, country, (side,))
-
-
 CAST = (
-    _company("by-flax", "Leading Flax Enterprise", "BY", "sell"),
-    _company("by-flax-2", "Second Flax Mill", "BY", "sell"),
-    _company("tr-textile", "Aegean Textile Company", "TR", "buy"),
-    _company("lv-linen", "Daugava Linen", "LV", "buy"),
-    _company("ru-spinning", "Upper Volga Spinning", "RU", "buy"),
-    _company("cn-fibre", "Lotus Fibre Import", "CN", "buy"),
+    companies.invented("by-flax", "Leading Flax Enterprise", "BY", "sell"),
+    companies.invented("by-flax-2", "Second Flax Mill", "BY", "sell"),
+    companies.invented("tr-textile", "Aegean Textile Company", "TR", "buy"),
+    companies.invented("lv-linen", "Daugava Linen", "LV", "buy"),
+    companies.invented("ru-spinning", "Upper Volga Spinning", "RU", "buy"),
+    companies.invented("cn-fibre", "Lotus Fibre Import", "CN", "buy"),
 )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kirmash.simulation.scenarios import call_book, companies, listing, negotiation
 from kirmash.simulation.scenarios.call_book import Plan
@@ -265,7 +266,7 @@ class Story:
         bidder = self.cast.suspended
         for base in rng.sample(BASES, 2):
             terms = (base.listing, "buy", base.reference + rng.randint(0, 20), rng.randint(20, 60))
-            agenda.put(rng.randint(700, 8_000), lambda terms=terms: self._doom(bidder, terms))  # type: ignore[misc]
+            agenda.put(rng.randint(700, 8_000), partial(self._doom, bidder, terms))
         suspension = {
             "participant": bidder.participant,
             "open_orders": "keep",
