@@ -160,7 +160,7 @@ def test_too_many_logins_at_once_are_sent_away_and_the_loop_stays_free(tmp_path:
 
 
 def test_a_one_time_password_is_only_good_for_choosing_another(house: House) -> None:
-    made = run(house.identity.add_operator("olga"))
+    made = run(house.identity.add_login(NewLogin(name="olga", role=Role.OPERATOR)))
     opened = house.enter("olga", password=made.password)
     with pytest.raises(NotAllowed, match="one-time"):
         house.identity.resolve(opened.token)
@@ -174,7 +174,7 @@ def test_a_one_time_password_is_only_good_for_choosing_another(house: House) -> 
 
 
 def test_a_one_time_password_lasts_three_days(house: House) -> None:
-    made = run(house.identity.add_operator("olga"))
+    made = run(house.identity.add_login(NewLogin(name="olga", role=Role.OPERATOR)))
     house.clock.pass_seconds(72 * 3600 - 1)
     house.enter("olga", password=made.password)
     house.clock.pass_seconds(1)

@@ -75,7 +75,7 @@ def test_commands_on_a_connection_that_idled_end(house: House) -> None:
         house.identity.check_command(opened.who, "place_order")
 
 
-@pytest.mark.parametrize("how", ["logout", "revoke", "revoke_all", "block", "password"])
+@pytest.mark.parametrize("how", ["logout", "revoke", "reset", "block", "password"])
 def test_a_connection_notices_at_once_that_its_session_was_ended(house: House, how: str) -> None:
     made = house.make("anna")
     opened = house.enter("anna")
@@ -86,8 +86,8 @@ def test_a_connection_notices_at_once_that_its_session_was_ended(house: House, h
             house.identity.logout(opened.token)
         case "revoke":
             house.identity.revoke_session(made.login.id, session)
-        case "revoke_all":
-            house.identity.revoke_sessions(made.login.id)
+        case "reset":
+            run(house.identity.reset(made.login.id))
         case "block":
             house.identity.block(made.login.id, "a reason")
         case _:

@@ -122,6 +122,15 @@ class NotAllowed(Denied):
     code = "not_allowed"
 
 
+class MustEnrol(NotAllowed):
+    """An operator needs a second factor here, and has none yet."""
+
+    code = "must_enrol"
+
+    def __init__(self) -> None:
+        super().__init__("a second factor is to be set up first", "set one up: POST /api/v1/totp")
+
+
 class Stopped(NotAllowed):
     """A kill switch is on for the participant or the trader."""
 
@@ -150,6 +159,12 @@ class Conflict(Denied):
     """The name is taken, or the thing is no longer in the state in which this could be done."""
 
     code = "conflict"
+
+
+class IdReused(Conflict):
+    """The login gave this client id for another proposal (PS-8)."""
+
+    code = "id_reused"
 
 
 class ProposalOver(Conflict):

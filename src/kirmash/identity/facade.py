@@ -15,7 +15,7 @@ from sqlalchemy import select
 from kirmash.identity import sessions
 from kirmash.identity.access import Access, Provisioned
 from kirmash.identity.clock import Clock, SystemClock
-from kirmash.identity.errors import NotAllowed
+from kirmash.identity.errors import MustEnrol, NotAllowed
 from kirmash.identity.keys import KeyRow, Keys
 from kirmash.identity.logins import LoginRow, Logins, NewLogin
 from kirmash.identity.passwords import Passwords
@@ -28,7 +28,7 @@ from kirmash.identity.storage import Store
 from kirmash.identity.switches import CONSOLE, Subject, Switch, Switches
 from kirmash.identity.tables import history
 from kirmash.identity.throttles import Allowance, Buckets
-from kirmash.identity.who import ALL_SCOPES, Role, Scope, Who
+from kirmash.identity.who import ALL_SCOPES, Scope, Who
 
 
 class HistoryLine(Struct, frozen=True):
@@ -87,11 +87,14 @@ class Identity:
         """The session ends."""
         self._access.logout(token)
 
-    def resolve(self, token: str, *, changing_password: bool = False) -> Who:
-        """Whose cookie it is. Raises SessionEnded; NotAllowed with a one-time password, unless it is being changed."""
+    def resolve(self, token: str, *, changing_password: bool = False, enrolling: bool = False) -> Who:
+        """Whose cookie it is. Raises SessionEnded; NotAllowed with a one-time password, unless it is being changed;
+        MustEnrol where a second factor is needed and missing, unless one is being set up."""
         who = self._sessions.resolve(token)
         if who.must_change and not changing_password:
             raise NotAllowed("the one-time password is to be changed first", "choose a password of your own")
+        if who.must_enrol and not enrolling and not changing_password:
+            raise MustEnrol
         return who
 
     def csrf(self, token: str) -> str:
@@ -109,12 +112,6 @@ class Identity:
     def revoke_session(self, login: str, session: str) -> None:
         """End one session by its public id. Raises NotFound."""
         self._sessions.revoke(login, session)
-
-    def revoke_sessions(self, login: str, by: str = CONSOLE) -> None:
-        """End all sessions of a login."""
-        with self._store.write() as connection:
-            self._sessions.end_all(connection, login)
-            self._store.note(connection, by, "sessions_ended", login)
 
     async def change_password(self, token: str, old: str, new: str, address: str) -> Opened:
         """The owner's own change; all his sessions end, a new one opens.
@@ -201,10 +198,15 @@ class Identity:
         """Whether an operator's command, as JSON, must be proposed."""
         return self._proposals.needed(command, body)
 
-    def propose(self, who: Who, command: str, body: Mapping[str, object], reason: str) -> Proposal:
-        """The caller has tested the command's form. Raises NotAllowed, Denied, SessionEnded, KeyRefused."""
+    def propose(
+        self, who: Who, command: str, body: Mapping[str, object], reason: str, client_id: str | None = None
+    ) -> Proposal:
+        """The caller has tested the command's form; the same `client_id` with the same command gives the same proposal.
+
+        Raises NotAllowed, Denied, IdReused, SessionEnded, KeyRefused.
+        """
         self._rights.check_command(who, command)
-        return self._proposals.propose(who, command, body, reason)
+        return self._proposals.propose(who, command, body, reason, client_id)
 
     def approve(self, proposal: str, who: Who) -> Approved:
         """The command to be given now. Raises NotFound, NotAllowed, ProposalOver, SessionEnded, KeyRefused."""
@@ -216,12 +218,8 @@ class Identity:
         self._rights.check_standing(who)
         return self._proposals.decline(proposal, who, reason)
 
-    def expire_proposals(self) -> list[str]:
-        """Close what nobody decided in time; gives the ids. Also done before every look at proposals."""
-        return self._proposals.expire()
-
     def proposals(self, *, state: State | None = None, limit: int = 200) -> list[Proposal]:
-        """The newest first."""
+        """The newest first. What nobody decided in time is closed by this look, as by every other."""
         return self._proposals.find(state=state, limit=limit)
 
     def unsettled(self) -> list[Approved]:
@@ -233,10 +231,6 @@ class Identity:
         self._proposals.settle(proposal, number, rejected=rejected)
 
     # Provisioning
-
-    async def add_operator(self, name: str, *, language: str = "en", by: str = CONSOLE) -> Provisioned:
-        """An operator with a one-time password. Raises Conflict, Denied."""
-        return await self.add_login(NewLogin(name=name, role=Role.OPERATOR, language=language), by)
 
     async def add_login(self, new: NewLogin, by: str = CONSOLE) -> Provisioned:
         """A login with a one-time password. Raises Conflict, Denied."""

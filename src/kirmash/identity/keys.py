@@ -22,15 +22,17 @@ from kirmash.identity.errors import (
     Conflict,
     Denied,
     KeyRefused,
+    MustEnrol,
     NotFound,
     OutsideWindow,
     Replayed,
 )
+from kirmash.identity.logins import who_of
 from kirmash.identity.settings import Settings
 from kirmash.identity.signatures import Request, Signature
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import keys, logins, nonces
-from kirmash.identity.who import ALL_SCOPES, Role, Scope, Who
+from kirmash.identity.who import ALL_SCOPES, Scope, Who
 
 NONCE_LENGTH_MIN: Final = 16
 NONCE_LENGTH_MAX: Final = 128
@@ -118,7 +120,13 @@ class Keys:
             signatures.check_digest(request)
         signatures.verify(row.public, request, signature)
         self._use_nonce(key_id, nonce, created)
-        return _who(row)
+        return self._who(row)
+
+    def _who(self, row: Row[Any]) -> Who:
+        who = who_of(row, self._settings, via="key", key=row.key, scopes=_scopes(row.scopes))
+        if who.must_enrol:
+            raise MustEnrol
+        return who
 
     def verify_challenge(self, nonce: str, key: str, created: int, text: bytes, signature: bytes) -> Who:
         """Who signed the text of a login on a connection, which holds its nonce, when, and by which key.
@@ -134,7 +142,7 @@ class Keys:
                 "the signature does not fit the login", "sign the login text with the key that is named"
             ) from None
         self._use_nonce(key, nonce, created)
-        return _who(row)
+        return self._who(row)
 
     def usable(self, key: str) -> Row[Any]:
         """A key that may sign now, with its login. Raises KeyRefused."""
@@ -217,19 +225,3 @@ def _shown(row: Row[Any]) -> KeyRow:
 
 def _scopes(text: str) -> tuple[Scope, ...]:
     return tuple(Scope(word) for word in text.split())
-
-
-def _who(row: Row[Any]) -> Who:
-    return Who(
-        login=row.id,
-        role=Role(row.role),
-        participant=row.participant,
-        trader=row.trader,
-        operator=row.operator,
-        language=row.language,
-        person=row.person,
-        via="key",
-        key=row.key,
-        scopes=_scopes(row.scopes),
-        must_change=False,
-    )

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kirmash.identity.errors import Conflict, Denied, NotFound
+from kirmash.identity.settings import Settings
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import logins
-from kirmash.identity.who import OF_PARTICIPANT, Role
+from kirmash.identity.who import OF_PARTICIPANT, Role, Who
 
 NAME_LENGTH_MAX: Final = 64
 LANGUAGES: Final = ("en", "ru")
@@ -153,6 +154,21 @@ class Logins:
         """Use up a step of the second factor: True once, for the first who gives it, and only forwards."""
         later = (logins.c.id == login) & (logins.c.totp_step < step)
         return connection.execute(update(logins).where(later), {"totp_step": step}).rowcount == 1
+
+
+def who_of(row: Row[Any], settings: Settings, **by: Any) -> Who:
+    """Who a login's row is; `by` says by which session or key."""
+    return Who(
+        login=row.id,
+        role=Role(row.role),
+        participant=row.participant,
+        trader=row.trader,
+        operator=row.operator,
+        language=row.language,
+        person=row.person,
+        must_enrol=settings.operator_totp and row.role == Role.OPERATOR and row.totp_secret is None,
+        **by,
+    )
 
 
 def _shown(row: Row[Any]) -> LoginRow:

@@ -1,12 +1,14 @@
 """Four eyes: what one operator proposes, another approves, and only then the command is given.
 
-Invariants: a proposal leaves OPEN once and for ever; approver and proposer are different logins and, where that is
-known, different persons. The id of a proposal is the client id of its command and its proposer the actor, so giving the
-command again, after a crash between approval and answer, gets the stored answer and never a second effect. An approved
-proposal is unsettled until its number is noted. Whether the command is well-formed is tested by the caller before.
+Invariants: a proposal leaves OPEN once and for ever; asked for again under its client id it is the same one; approver
+and proposer are different logins and, where that is known, different persons. The id of a proposal is the client id of
+its command and its proposer the actor, so giving the command again, after a crash between approval and answer, gets the
+stored answer and never a second effect. An approved proposal is unsettled until its number is noted. Whether the
+command is well-formed is tested by the caller before.
 """
 
 import enum
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select, update
 
-from kirmash.identity.errors import SECOND_NS, Conflict, Denied, NotAllowed, NotFound, ProposalOver
+from kirmash.identity.errors import SECOND_NS, Conflict, Denied, IdReused, NotAllowed, NotFound, ProposalOver
 from kirmash.identity.settings import Settings
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import logins, proposals
@@ -87,8 +89,11 @@ class Proposals:
             return True
         return Decimal(amount) > Decimal(self._settings.credit_limits.get(currency, "0"))
 
-    def propose(self, who: Who, command: str, body: Mapping[str, object], reason: str) -> Proposal:
-        """A new proposal. Raises NotAllowed, Denied."""
+    def propose(
+        self, who: Who, command: str, body: Mapping[str, object], reason: str, client_id: str | None = None
+    ) -> Proposal:
+        """A new proposal; under a client id that this login proposed with before, the one of then, so that who had no
+        answer may ask again. Raises NotAllowed, Denied, IdReused."""
         _demand_operator(who)
         if not self.needed(command, body):
             raise Denied("the command needs no second operator", "give it directly")
@@ -96,8 +101,7 @@ class Proposals:
             raise Denied("a reason is needed", f"give 1 to {REASON_LENGTH_MAX} characters")
         now = self._store.clock.now()
         row = {
-            # 35 characters: a client id has at most 36.
-            "id": f"pr-{secrets.token_hex(16)}",
+            "id": _id_of(who.login, client_id),
             "command": command,
             "body": msgspec.json.encode(body).decode(),
             "proposer": who.login,
@@ -107,6 +111,11 @@ class Proposals:
             "state": State.OPEN.value,
         }
         with self._store.write() as connection:
+            before = connection.execute(select(proposals).where(proposals.c.id == row["id"])).one_or_none()
+            if before is not None:
+                if (before.command, before.body) != (row["command"], row["body"]):
+                    raise IdReused("the client id was used before for another proposal", "take a new client id")
+                return _shown(before)
             connection.execute(insert(proposals), row)
             self._store.note(connection, who.login, "proposed", str(row["id"]), command)
             return _shown(_get(connection, str(row["id"])))
@@ -135,7 +144,7 @@ class Proposals:
             return _shown(_get(connection, row.id))
 
     def _open(self, proposal: str) -> Row[Any]:
-        self.expire()
+        self._expire()
         with self._store.read() as connection:
             row = _get(connection, proposal)
         if row.state != State.OPEN.value:
@@ -150,25 +159,24 @@ class Proposals:
             raise ProposalOver(_get(connection, proposal).state)
         self._store.note(connection, by, state.value, proposal)
 
-    def expire(self) -> list[str]:
-        """Whose time is over becomes EXPIRED, durably; gives their ids."""
+    def _expire(self) -> None:
+        """Whose time is over becomes EXPIRED, durably."""
         now = self._store.clock.now()
         over = (proposals.c.state == State.OPEN.value) & (proposals.c.expires <= now)
         with self._store.read() as connection:
             found = connection.execute(select(proposals.c.id).where(over)).scalars().all()
         if not found:
-            return []
+            return
         with self._store.write() as connection:
             for proposal in found:
                 still = over & (proposals.c.id == proposal)
                 values = {"state": State.EXPIRED.value, "decided": now}
                 if connection.execute(update(proposals).where(still), values).rowcount == 1:
                     self._store.note(connection, _EXCHANGE, State.EXPIRED.value, proposal)
-        return list(found)
 
     def find(self, *, state: State | None = None, limit: int = 200) -> list[Proposal]:
         """The newest proposals, newest first; all, or those in a state."""
-        self.expire()
+        self._expire()
         query = select(proposals).order_by(proposals.c.proposed.desc(), proposals.c.id).limit(limit)
         if state is not None:
             query = query.where(proposals.c.state == state.value)
@@ -197,8 +205,15 @@ class Proposals:
                 raise Conflict(f"the proposal is {found.state}, with number {found.number}")
 
 
+def _id_of(login: str, client_id: str | None) -> str:
+    """A proposal's id: 35 characters, because a client id has at most 36; the same for the same client id."""
+    if client_id is None:
+        return f"pr-{secrets.token_hex(16)}"
+    return f"pr-{hashlib.sha256(f'{login} {client_id}'.encode()).hexdigest()[:32]}"
+
+
 def _demand_operator(who: Who) -> None:
-    if who.role is not Role.OPERATOR or who.must_change or Scope.COMMANDS not in who.scopes:
+    if who.role is not Role.OPERATOR or who.must_change or who.must_enrol or Scope.COMMANDS not in who.scopes:
         raise NotAllowed("only an operator may do this")
 
 

@@ -9,7 +9,7 @@ import threading
 from typing import Final
 
 from kirmash.identity.clock import Clock
-from kirmash.identity.errors import NotAllowed, SessionEnded, Stopped
+from kirmash.identity.errors import MustEnrol, NotAllowed, SessionEnded, Stopped
 from kirmash.identity.keys import Keys
 from kirmash.identity.sessions import Sessions
 from kirmash.identity.storage import Store
@@ -61,6 +61,8 @@ class Rights:
             raise NotAllowed("the key may only read", "use a key with the scope commands")
         if who.must_change:
             raise NotAllowed("the one-time password is to be changed first", "choose a password of your own")
+        if who.must_enrol:
+            raise MustEnrol
         self.check_standing(who)
         stopped = stops(self._on, who)
         if stopped is not None and command not in REDUCING:

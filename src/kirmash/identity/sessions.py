@@ -16,10 +16,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from kirmash.identity.errors import SECOND_NS, CsrfFailed, NotFound, SessionEnded
+from kirmash.identity.logins import who_of
 from kirmash.identity.settings import Settings
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import logins, sessions
-from kirmash.identity.who import Role, Who
+from kirmash.identity.who import Who
 
 _TOKEN_BYTES: Final = 32
 _CSRF: Final = b"kirmash form token 1"
@@ -87,7 +88,7 @@ class Sessions:
         mine = connection.execute(select(sessions.c.hash).where(sessions.c.login == login.id)).scalars().all()
         for extra in (found for found in mine if found not in kept):
             connection.execute(delete(sessions).where(sessions.c.hash == extra))
-        return Opened(token, csrf_of(token), _who(login, str(row["id"])))
+        return Opened(token, csrf_of(token), self._who(login, str(row["id"])))
 
     def resolve(self, token: str) -> Who:
         """Whose cookie it is; counts as use. Raises SessionEnded."""
@@ -97,7 +98,7 @@ class Sessions:
         if row is None or row.blocked:
             raise SessionEnded
         self._use(row.session, row.opened, row.seen)
-        return _who(row, row.session)
+        return self._who(row, row.session)
 
     def use(self, session: str) -> int:
         """Counts as use of a session by its public id; gives when it is to be asked for again. Raises SessionEnded."""
@@ -148,6 +149,10 @@ class Sessions:
         )
         return [row for row in shown if row.ends > now]
 
+    def _who(self, login: Row[Any], session: str) -> Who:
+        must_change = login.password_until is not None
+        return who_of(login, self._settings, via="session", session=session, must_change=must_change)
+
     def _ends(self, created: int, seen: int) -> int:
         idle, absolute = self._settings.session_idle, self._settings.session_absolute
         return min(created + absolute * SECOND_NS, seen + idle * SECOND_NS)
@@ -160,18 +165,3 @@ class Sessions:
 def _hash(token: str) -> bytes:
     # No slow hash is needed: the value has 256 random bits.
     return hashlib.sha256(token.encode()).digest()
-
-
-def _who(login: Row[Any], session: str) -> Who:
-    return Who(
-        login=login.id,
-        role=Role(login.role),
-        participant=login.participant,
-        trader=login.trader,
-        operator=login.operator,
-        language=login.language,
-        person=login.person,
-        via="session",
-        session=session,
-        must_change=login.password_until is not None,
-    )

@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     signature_window: how far `created` may be from the server's clock, each way.
     manual: commands of a login by sessions (ORD-09); keys: commands of a login by API keys.
     login_address: tries by client address; login_name: tries on one login from addresses that never succeeded.
+    operator_totp: an operator without a second factor may only set one up.
     credit_limits: by currency, as decimal text; a credit above it needs four eyes. A currency that is not named has
     the limit 0: every credit in it needs four eyes.
     """
@@ -52,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     login_address: Rate = Rate(1, 30, seconds=2)
     login_name: Rate = Rate(1, 20, seconds=5)
     throttle_entries_max: int = 20_000
+    operator_totp: bool = False
     manual: Rate = Rate(1, 5)
     keys: Rate = Rate(200, 400)
     origin: str = "http://localhost"

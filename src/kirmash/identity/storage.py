@@ -82,9 +82,12 @@ class Store:
             raise
         except DBAPIError as error:
             # The cause is cut off: a traceback of it could show the values of the statement.
-            raise StoreFailed(f"{self.path}: {error.orig}", "see the disk and its permissions") from None
+            raise self._failed(error.orig) from None
         except dbapi2.DatabaseError as error:
-            raise StoreFailed(f"{self.path}: {error}", "see the disk and its permissions") from None
+            raise self._failed(error) from None
+
+    def _failed(self, why: BaseException | None) -> StoreFailed:
+        return StoreFailed(f"{self.path}: {why}", "see the disk and its permissions")
 
     def _migrate(self, steps: tuple[Step, ...]) -> None:
         # Under the writer's lock from the first look on: of two processes that open a new file one makes the tables.
@@ -136,9 +139,13 @@ class Store:
 
     def stamp(self) -> tuple[int, int]:
         """Changes whenever rights may have changed, by this process or another; costs a few microseconds."""
-        with self._lock, self._ours():
-            (version,) = self._raw.execute("PRAGMA data_version").fetchone()
-            return version, self._changes
+        # Asked before every command, and therefore without the manager that the other calls share.
+        with self._lock:
+            try:
+                (version,) = self._raw.execute("PRAGMA data_version").fetchone()
+            except dbapi2.DatabaseError as error:
+                raise self._failed(error) from None
+        return version, self._changes
 
     def note(self, connection: Connection, by: str, what: str, subject: str, detail: str = "") -> None:
         """A line of history in the same transaction: ids only, never a datum of a person."""

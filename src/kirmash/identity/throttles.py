@@ -82,10 +82,10 @@ class Buckets:
             )
 
     def _forget(self, now: int) -> None:
-        # Full buckets first; where all are in use, the one used least recently.
-        while len(self._full_at) > self._entries_max:
-            self._full_at.popitem(last=False)
+        # Those that are full again, from the one used least recently on; where all are in use, that one itself.
         while self._full_at and next(iter(self._full_at.values())) <= now:
+            self._full_at.popitem(last=False)
+        while len(self._full_at) > self._entries_max:
             self._full_at.popitem(last=False)
 
 

@@ -41,7 +41,7 @@ class Who(Struct, frozen=True, kw_only=True):
 
     `trader` is the id in the journal's register for role trader, `operator` the opaque id for role operator. `via` says
     by what; `session` is the public id of the session (not the cookie), `key` the id of the API key. With `must_change`
-    only the own password can be changed.
+    only the own password can be changed, with `must_enrol` only a second factor be set up.
     """
 
     login: str
@@ -56,3 +56,4 @@ class Who(Struct, frozen=True, kw_only=True):
     key: str | None = None
     scopes: tuple[Scope, ...] = ALL_SCOPES
     must_change: bool = False
+    must_enrol: bool = False
