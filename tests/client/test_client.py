@@ -1,6 +1,7 @@
 """The client package and the examples against a whole exchange over real sockets: what a participant's program does."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from kirmash.client import (
     Client,
     Key,
     Problem,
+    Proposed,
     Rejected,
     Socket,
     Unreachable,
@@ -126,6 +128,42 @@ def test_nobody_at_the_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) -
         client.get("/sessions")
 
 
+_TURNED = json.dumps({"title": "Too busy", "status": 503, "code": "busy", "detail": "too many connections"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "raised"),
+    [
+        (b"", Unreachable),
+        (b"HTTP/1.1 101 Swi", Unreachable),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", Problem),
+        (b"HTTP/1.1 503 No\r\nContent-Length: %d\r\n\r\n%s" % (len(_TURNED), _TURNED), Problem),
+    ],
+)
+def test_an_exchange_that_dies_or_turns_away_while_one_connects(said: bytes, raised: type[Exception]) -> None:
+    """Unreachable, so that the caller tries again; or the exchange's own reason."""
+
+    async def dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async def work() -> None:
+        server = await asyncio.start_server(dies, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(raised) as caught:
+            await AsyncSocket.open(url)
+        with pytest.raises(raised):
+            await asyncio.to_thread(Socket, url)
+        if isinstance(caught.value, Problem):
+            assert caught.value.code in ("busy", "")
+            assert caught.value.status in (502, 503)
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(work())
+
+
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     private = generate_private_key(65537, 2048)
     file = tmp_path / "rsa.pem"
@@ -137,12 +175,25 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_the_client_for_asyncio_does_the_same(programs: Programs) -> None:
     async def work() -> None:
         async with AsyncClient(programs.url, programs.key("beta")) as buyer:
-            placed = await buyer.command("place_order", session=SESSION, instrument=INSTRUMENT, side="buy",
-                                         price="51.00", quantity="1")  # fmt: skip
+            placed = await buyer.place_order(SESSION, INSTRUMENT, "buy", "51.00", "1")
             found = [row["order"] async for row in buyer.rows("/orders", min_number=placed.number, session=SESSION)]
             assert placed.order in found
+            assert "51.00" in [level[0] for level in (await buyer.book(SESSION, INSTRUMENT))["bids"]]
+            assert placed.order is not None
+            taken_back = await buyer.cancel_order(placed.order)
+            assert taken_back.event("order_cancelled") is not None
 
     asyncio.run(work())
+
+
+def test_what_needs_a_second_operator_is_told_apart_from_an_answer(programs: Programs) -> None:
+    with Client(programs.url) as operator:
+        operator.login("olga", PASSWORD)
+        with pytest.raises(Proposed) as caught:
+            operator.command("cancel_session", session=SESSION, reason="a reason")
+        assert caught.value.proposal["state"] == "open"
+        listed = operator.page("/proposals", state="open").items
+    assert caught.value.proposal["id"] in [it["id"] for it in listed]
 
 
 def test_a_book_over_the_socket_equals_the_exchanges(programs: Programs) -> None:

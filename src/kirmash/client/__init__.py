@@ -9,7 +9,7 @@ from kirmash.client.book import Book, BookBroken
 from kirmash.client.rest import AsyncClient, Client
 from kirmash.client.signing import Key
 from kirmash.client.socket import AsyncSocket, Socket
-from kirmash.client.wire import Answer, Page, Problem, Reason, Rejected, Unreachable
+from kirmash.client.wire import Answer, Page, Problem, Proposed, Reason, Rejected, Unreachable
 
 __all__ = [
     "Answer",
@@ -21,6 +21,7 @@ __all__ = [
     "Key",
     "Page",
     "Problem",
+    "Proposed",
     "Reason",
     "Rejected",
     "Socket",

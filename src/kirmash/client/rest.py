@@ -40,6 +40,14 @@ class _Common:
             headers[CSRF_HEADER] = self._csrf
         return url, headers
 
+    def _given_up(self, failed: Exception | None) -> Problem | Unreachable:
+        """What the last try ended with, to be raised."""
+        if isinstance(failed, Problem):
+            return failed
+        unreachable = Unreachable(f"{self._url}: {failed}")
+        unreachable.__cause__ = failed
+        return unreachable
+
     @staticmethod
     def _login(name: str, password: str, code: str | None) -> Request:
         body = {"name": name, "password": password} | ({"code": code} if code else {})
@@ -70,11 +78,15 @@ class Client(_Common):
         return opened
 
     def command(self, name: str, client_id: str | None = None, **fields: Any) -> Answer:
-        """Give a command of PS-0: `command("place_order", session=…, …)`. Raises Rejected, Problem, Unreachable."""
-        return msgspec.convert(self.send(wire.command(name, fields, client_id)), Answer)
+        """Give a command of PS-0: `command("place_order", session=…, …)`.
+
+        Raises Rejected, Proposed (where it needs a second operator), Problem, Unreachable.
+        """
+        return wire.answer(self.send(wire.command(name, fields, client_id)))
 
     def rehearse(self, name: str, **fields: Any) -> list[JsonObject]:
-        """The events that a command would give now; nothing is numbered. Raises Rejected, Problem."""
+        """The events that a command would give now, the one event command_rejected for one that would be rejected;
+        nothing is numbered. Raises Problem, Unreachable."""
         shown: JsonObject = self.send(wire.command(name, fields, None, dry_run=True))
         events: list[JsonObject] = shown["events"]
         return events
@@ -126,7 +138,7 @@ class Client(_Common):
 
     def book(self, session: str, instrument: str) -> JsonObject:
         """The public book as it is now."""
-        found: JsonObject = self.get(f"/sessions/{wire.segment(session)}/book/{wire.segment(instrument)}")
+        found: JsonObject = self.get(_book_path(session, instrument))
         return found
 
     def send(self, request: Request) -> Any:
@@ -136,15 +148,9 @@ class Client(_Common):
             time.sleep(seconds)
             try:
                 return self._once(request)
-            except httpx.TransportError as error:
-                failed = error
-            except Problem as problem:
-                if not wire.may_be_tried_again(problem):
-                    raise
-                failed = problem
-        if isinstance(failed, Problem):
-            raise failed
-        raise Unreachable(f"{self._url}: {failed}") from failed
+            except (httpx.TransportError, Problem) as error:
+                failed = _temporary(error)
+        raise self._given_up(failed)
 
     def _once(self, request: Request) -> Any:
         url, headers = self._prepare(request)
@@ -179,13 +185,40 @@ class AsyncClient(_Common):
 
     async def command(self, name: str, client_id: str | None = None, **fields: Any) -> Answer:
         """As Client.command."""
-        return msgspec.convert(await self.send(wire.command(name, fields, client_id)), Answer)
+        return wire.answer(await self.send(wire.command(name, fields, client_id)))
 
     async def rehearse(self, name: str, **fields: Any) -> list[JsonObject]:
         """As Client.rehearse."""
         shown: JsonObject = await self.send(wire.command(name, fields, None, dry_run=True))
         events: list[JsonObject] = shown["events"]
         return events
+
+    async def place_order(
+        self,
+        session: str,
+        instrument: str,
+        side: str,
+        price: str,
+        quantity: str,
+        *,
+        client_id: str | None = None,
+        **further: Any,
+    ) -> Answer:
+        """As Client.place_order."""
+        return await self.command(
+            "place_order",
+            client_id,
+            session=session,
+            instrument=instrument,
+            side=side,
+            price=price,
+            quantity=quantity,
+            **further,
+        )
+
+    async def cancel_order(self, order: int, client_id: str | None = None) -> Answer:
+        """As Client.cancel_order."""
+        return await self.command("cancel_order", client_id, order=order)
 
     async def get(self, path: str, **query: Any) -> Any:
         """As Client.get."""
@@ -206,6 +239,11 @@ class AsyncClient(_Common):
             if cursor is None:
                 return
 
+    async def book(self, session: str, instrument: str) -> JsonObject:
+        """As Client.book."""
+        found: JsonObject = await self.get(_book_path(session, instrument))
+        return found
+
     async def send(self, request: Request) -> Any:
         """As Client.send."""
         failed: Exception | None = None
@@ -213,17 +251,22 @@ class AsyncClient(_Common):
             await asyncio.sleep(seconds)
             try:
                 return await self._once(request)
-            except httpx.TransportError as error:
-                failed = error
-            except Problem as problem:
-                if not wire.may_be_tried_again(problem):
-                    raise
-                failed = problem
-        if isinstance(failed, Problem):
-            raise failed
-        raise Unreachable(f"{self._url}: {failed}") from failed
+            except (httpx.TransportError, Problem) as error:
+                failed = _temporary(error)
+        raise self._given_up(failed)
 
     async def _once(self, request: Request) -> Any:
         url, headers = self._prepare(request)
         answer = await self._http.request(request.method, url, content=request.body, headers=headers)
         return wire.read(answer.status_code, answer.content)
+
+
+def _temporary(error: httpx.TransportError | Problem) -> Exception:
+    """An error after which the same request may succeed; every other is raised."""
+    if isinstance(error, Problem) and not wire.may_be_tried_again(error):
+        raise error
+    return error
+
+
+def _book_path(session: str, instrument: str) -> str:
+    return f"/sessions/{wire.segment(session)}/book/{wire.segment(instrument)}"

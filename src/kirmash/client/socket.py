@@ -16,12 +16,12 @@ from typing import Any, Final, Self
 
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as connect_async
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from kirmash.client.signing import Key
-from kirmash.client.wire import JsonObject, Problem, Unreachable, new_client_id
+from kirmash.client.wire import JsonObject, Problem, Unreachable, new_client_id, read
 
 SUBPROTOCOL: Final = Subprotocol("kirmash.v1.json")
 PATH: Final = "/ws/v1"
@@ -33,6 +33,19 @@ def _address(url: str) -> str:
     """The WebSocket's address for an exchange's URL."""
     scheme, _, rest = url.rstrip("/").partition("://")
     return f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{rest}{PATH}"
+
+
+def _not_open(url: str, error: Exception) -> Exception:
+    """What a failed connect is to the caller: a Problem where the exchange said why, else Unreachable.
+
+    An exchange that dies in the middle of it, or has not quite come up, is one that is not reached.
+    """
+    if isinstance(error, InvalidStatus):
+        try:
+            read(error.response.status_code, bytes(error.response.body or b""))
+        except Problem as problem:
+            return problem
+    return Unreachable(f"{url}: {error}")
 
 
 def _login(hello: Mapping[str, Any], key: Key) -> JsonObject:
@@ -74,13 +87,16 @@ class Socket:
             self._connection: ClientConnection = self._open.enter_context(
                 connect(_address(url), subprotocols=[SUBPROTOCOL], max_size=None)
             )
-        except OSError as error:
-            raise Unreachable(f"{url}: {error}") from error
+        except (OSError, WebSocketException) as error:
+            raise _not_open(url, error) from error
         self._request = 0
         self._kept: deque[JsonObject] = deque()
-        self.hello: JsonObject = self._receive(SECONDS)
-        if key is not None:
-            self.ask(_login(self.hello, key))
+        with contextlib.ExitStack() as unless_good:
+            unless_good.callback(self.close)
+            self.hello: JsonObject = self._expect()
+            if key is not None:
+                self.ask(_login(self.hello, key))
+            unless_good.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +113,7 @@ class Socket:
         self._request += 1
         self._send({**message, "id": self._request})
         while True:
-            received = self._receive(SECONDS)
+            received = self._expect()
             if _is_answer(received, self._request):
                 return _result(received)
             self._kept.append(received)
@@ -128,6 +144,13 @@ class Socket:
         except ConnectionClosed as closed:
             raise Unreachable(str(closed)) from closed
 
+    def _expect(self) -> JsonObject:
+        """The next message, which has to come: a second without any is long for an exchange that lives."""
+        try:
+            return self._receive(SECONDS)
+        except TimeoutError:
+            raise Unreachable(f"nothing came for {SECONDS} s") from None
+
     def _receive(self, seconds: float | None) -> JsonObject:
         try:
             received: JsonObject = json.loads(self._connection.recv(seconds))
@@ -152,13 +175,20 @@ class AsyncSocket:
         """Connect, and sign in if a key is given. Raises Unreachable, Problem."""
         try:
             connection = await connect_async(_address(url), subprotocols=[SUBPROTOCOL], max_size=None)
-        except OSError as error:
-            raise Unreachable(f"{url}: {error}") from error
+        except (OSError, WebSocketException) as error:
+            raise _not_open(url, error) from error
         opened = cls(connection)
-        opened.hello = json.loads(await connection.recv())
-        opened._reading = asyncio.create_task(opened._read())
-        if key is not None:
-            await opened.ask(_login(opened.hello, key))
+        async with contextlib.AsyncExitStack() as unless_good:
+            unless_good.push_async_callback(opened.close)
+            try:
+                async with asyncio.timeout(SECONDS):
+                    opened.hello = json.loads(await connection.recv())
+            except (ConnectionClosed, TimeoutError) as error:
+                raise Unreachable(f"{url}: {error}") from error
+            opened._reading = asyncio.create_task(opened._read())
+            if key is not None:
+                await opened.ask(_login(opened.hello, key))
+            unless_good.pop_all()
         return opened
 
     async def __aenter__(self) -> Self:

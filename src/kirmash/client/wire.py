@@ -14,11 +14,10 @@ import msgspec
 from msgspec import Struct
 
 PREFIX: Final = "/api/v1"
-TRIES: Final = 4
 RETRY_SECONDS: Final = (0, 1, 2, 4)
 """How long to wait before each try of what may be tried again."""
 
-AGAIN: Final = frozenset({"busy", "unavailable", "outcome_unknown", "views_behind"})
+AGAIN: Final = frozenset({"busy", "unavailable", "outcome_unknown", "views_behind", "views_unavailable"})
 """Problems after which the same request, with the same client id, is safe and useful (docs/reference/problems.md)."""
 
 JsonObject = dict[str, Any]
@@ -57,6 +56,15 @@ class Rejected(Problem):
         super().__init__(status, value)
         self.number: int = value["number"]
         self.reasons = msgspec.convert(value["reasons"], list[Reason])
+
+
+class Proposed(Exception):
+    """The command needs a second operator: it was proposed and not numbered (four eyes). `proposal` is what stands in
+    /api/v1/proposals."""
+
+    def __init__(self, proposal: JsonObject) -> None:
+        super().__init__(f"proposed as {proposal['id']}; another operator has to approve it")
+        self.proposal = proposal
 
 
 class Unreachable(Exception):
@@ -143,6 +151,13 @@ def read(status: int, data: bytes) -> Any:
         document = value if isinstance(value, dict) else {"detail": str(value)}
         raise (Rejected if document.get("code") == "rejected" else Problem)(status, document)
     return value
+
+
+def answer(value: JsonObject) -> Answer:
+    """The answer to a command. Raises Proposed."""
+    if "proposal" in value:
+        raise Proposed(value["proposal"])
+    return msgspec.convert(value, Answer)
 
 
 def may_be_tried_again(problem: Problem) -> bool:
