@@ -162,6 +162,12 @@ def currency_digits() -> Mapping[str, int]:
 
 
 @lru_cache(maxsize=1)
+def fee_rows() -> tuple[Mapping[str, str], ...]:
+    """Returns the rows of the fee table as they stand; `kirmash.fees.shipped` makes lines of them."""
+    return tuple(MappingProxyType(row) for row in _rows("fees.csv"))
+
+
+@lru_cache(maxsize=1)
 def scenario_names() -> tuple[str, ...]:
     """Returns the names of the shipped scenario files, without `.jsonl`."""
     folder = files(__package__).joinpath("scenarios")
