@@ -23,8 +23,9 @@ R = TypeVar("R", bound=Row)
 Key = Any
 """The key of a row: its one column, or a tuple of them."""
 
-KEPT_ROWS: Final = 50_000
-"""How many unchanged rows a register keeps between batches."""
+KEPT_ROWS: Final = 10_000
+"""How many unchanged rows a register keeps between batches. There are a score of registers and a row is most of a
+kilobyte, so this bounds what a process that runs for months holds of rows (docs/internals/views.md)."""
 
 _values_of: Final = msgspec.structs.astuple
 

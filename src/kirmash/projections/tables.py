@@ -28,7 +28,7 @@ from sqlalchemy.sql import bindparam, delete, select
 from kirmash.projections import rows
 from kirmash.projections.rows import Row
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 """Of the tables and of how they are folded. Whoever changes either raises it, and the views are made anew."""
 
 METADATA: Final = MetaData(
@@ -133,9 +133,18 @@ def _index(table: Table, *columns: str, name: str | None = None, where: ColumnEl
 
 _index(PARTICIPANTS, "country", "participant")
 _index(PARTICIPANTS, "group", "participant", where=PARTICIPANTS.c.group.is_not(None))
+for _flag in ("admitted", "accredited", "suspended"):
+    _index(PARTICIPANTS, _flag, "participant")
 _index(CLIENTS, "participant", "client")
 _index(TRADERS, "participant", "trader")
+_index(TRADERS, "active", "trader")
+_index(PERMISSIONS, "section", "participant", "side", "purpose")
+_index(PERMISSIONS, "side", "participant", "section", "purpose")
+_index(CARDS, "number")
+_index(INSTRUMENTS, "number", "section", "card")
 _index(INSTRUMENTS, "card", "instrument")
+_index(INSTRUMENTS, "purpose", "instrument")
+_index(INSTRUMENTS, "currency", "instrument")
 _index(INSTRUMENTS, "section", "instrument")
 _index(SESSIONS, "created_at", "session")
 _index(SESSIONS, "section", "created_at", "session")
@@ -166,6 +175,7 @@ _index(CONTRACTS, "state", "deal")
 _index(ACCOUNTS, "client", "participant", "currency")
 _index(ACCOUNTS, "currency", "participant", "client")
 _index(CREDITS, "participant", "number")
+_index(CREDITS, "currency", "number")
 _index(CREDITS, "client", "number", where=CREDITS.c.client.is_not(None))
 _index(WITHDRAWALS, "client", "requested", where=WITHDRAWALS.c.client.is_not(None))
 _index(WITHDRAWALS, "participant", "requested")

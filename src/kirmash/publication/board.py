@@ -89,6 +89,8 @@ class Board:
         """The board of an exchange without records."""
         self._instruments: Final[dict[str, Instrument]] = {}
         self._sessions: Final[dict[str, Session]] = {}
+        # Kept until the session's channel has news: there are thousands of sessions, most of them over.
+        self._shown: Final[dict[str, SessionSnapshot]] = {}
         self._books: Final[dict[tuple[str, str], PublicBook]] = {}
         self._orders: Final[dict[int, _Order]] = {}
         self._folds: Final[dict[type[Struct], Callable[[_Fold, Any], None]]] = {
@@ -152,6 +154,16 @@ class Board:
         book, of = self._books[session, instrument], self._sessions[session]
         return book.snapshot(of.phase.name, _uncrossing_is_ahead(of))
 
+    def glance(self, session: str, instrument: str) -> BookSnapshot:
+        """As `snapshot` with no more than the levels that the checksum covers; made once for as long as nothing
+        changes, for who looks at many books at once. Raises KeyError as `snapshot`."""
+        book, of = self._books[session, instrument], self._sessions[session]
+        return book.glance(of.phase.name, _uncrossing_is_ahead(of))
+
+    def number(self, session: str, instrument: str) -> int:
+        """The channel number of an instrument's book. Raises KeyError as `snapshot`."""
+        return self._books[session, instrument].number
+
     def checksum(self, session: str, instrument: str) -> int:
         """The checksum of the book as it stands; what its snapshot would say. Raises KeyError as `snapshot`."""
         return self._books[session, instrument].checksum()
@@ -159,6 +171,14 @@ class Board:
     def session(self, session: str) -> SessionSnapshot:
         """A session as it stands. Raises KeyError for an unknown one."""
         it = self._sessions[session]
+        shown = self._shown.get(session)
+        if shown is not None and shown.number == it.channel:
+            return shown
+        shown = self._shown[session] = self._session_snapshot(it)
+        return shown
+
+    @staticmethod
+    def _session_snapshot(it: Session) -> SessionSnapshot:
         resume_at = None if it.halt is None else it.halt.resume_at
         return SessionSnapshot(
             session=it.id,

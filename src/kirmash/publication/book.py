@@ -43,7 +43,10 @@ class PublicBook:
     """The public data of an instrument in a session. `terms` has its tick, lot, bounds, reference and last price;
     the book inside of `terms` stays empty, since the public book knows no orders."""
 
-    __slots__ = ("_found", "_found_at", "_prices", "instrument", "levels", "lot", "number", "session", "terms", "tick")
+    __slots__ = (
+        *("_found", "_found_at", "_glance", "_glance_at", "_prices"),
+        *("instrument", "levels", "lot", "number", "session", "terms", "tick"),
+    )
 
     def __init__(self, session: str, terms: Line) -> None:
         self.session: Final = session
@@ -57,6 +60,8 @@ class PublicBook:
         self._prices: Final[dict[Side, list[int]]] = {Side.BUY: [], Side.SELL: []}
         self._found: Equilibrium | None = None
         self._found_at = -1
+        self._glance: BookSnapshot | None = None
+        self._glance_at: tuple[int, str, bool] | None = None
 
     def change(self, side: Side, price: int, lots: int, orders: int, conditional: bool) -> LevelChange:
         """Add lots and orders (negative: take away) at a price; gives the level as it is then.
@@ -120,8 +125,18 @@ class PublicBook:
 
     def snapshot(self, phase: str, uncrossing_is_ahead: bool) -> BookSnapshot:
         """All of it as it stands; the indicative price only where an uncrossing is still ahead."""
+        return self._snapshot(phase, uncrossing_is_ahead, None)
+
+    def glance(self, phase: str, uncrossing_is_ahead: bool) -> BookSnapshot:
+        """As `snapshot`, with the best CHECKSUM_LEVELS levels of each side; made anew only when it would differ."""
+        at = (self.number, phase, uncrossing_is_ahead)
+        if self._glance is None or self._glance_at != at:
+            self._glance, self._glance_at = self._snapshot(phase, uncrossing_is_ahead, CHECKSUM_LEVELS), at
+        return self._glance
+
+    def _snapshot(self, phase: str, uncrossing_is_ahead: bool, levels: int | None) -> BookSnapshot:
         found = self.equilibrium() if uncrossing_is_ahead else None
-        bids, asks = (list(self.side(side)) for side in Side)
+        bids, asks = (list(islice(self.side(side), levels)) for side in Side)
         last = self.terms.last_price
         return BookSnapshot(
             session=self.session,

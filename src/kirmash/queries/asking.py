@@ -27,6 +27,8 @@ from kirmash.queries.names import code_of
 
 LIMIT_MAX: Final = 500
 LIMIT_DEFAULT: Final = 100
+EARLY: Final = 100
+"""Behind so many rows of a page there is a second cursor, for who shows no more of a list that is not whole."""
 CONNECTIONS: Final = 4
 _INTEGER_MAX: Final = 2**63 - 1
 
@@ -43,11 +45,15 @@ class QueryError(ValueError):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Rows, the cursor of those that follow (None at the end), and the checkpoint at which all this held."""
+    """Rows, the cursor of those that follow (None at the end), and the checkpoint at which all this held.
+
+    `early` is the cursor of what follows the first EARLY rows, where there are more.
+    """
 
     rows: list[T]
     next_cursor: str | None
     number: int
+    early: str | None = None
 
 
 class Listing(NamedTuple):
@@ -188,11 +194,14 @@ class Asking:
             found = connection.execute(statement.order_by(*order).limit(limit + 1)).all()
             shown = [show(row, connection) for row in found[:limit]]
             number = self._checkpoint(connection)
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1]._mapping  # noqa: SLF001 (the documented way to a column's value)
-            following = _write_cursor(name, [last[key] for key in keys])
-        return Page(shown, following, number)
+
+        def after(count: int) -> str | None:
+            if len(found) <= count:
+                return None
+            last = found[count - 1]._mapping  # noqa: SLF001 (the documented way to a column's value)
+            return _write_cursor(name, [last[key] for key in keys])
+
+        return Page(shown, after(limit), number, after(EARLY) if limit > EARLY else None)
 
     def _all(self, statement: Select[Any], show: Callable[[Any, Connection], T]) -> list[T]:
         """All rows of a statement that is known to give few."""

@@ -8,7 +8,7 @@ client and trader never.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, union_all
 
 from kirmash.messages.kinds import NamesAt, Phase
 from kirmash.projections import rows as r
@@ -64,8 +64,42 @@ def _of_parties(
     return [key.in_(union_all(*branches))]
 
 
+class SessionDeals(NamedTuple):
+    """How many deals a participant has in a session, and when the first and the last were made."""
+
+    session: str
+    deals: int
+    first: str
+    last: str
+
+
 class Deals(Asking):
     """Deals, contracts, registers; tape and bars."""
+
+    def sessions_of(self, participant: str, *, limit: int) -> list[SessionDeals]:
+        """The sessions in which a participant made deals, on either side; that of the latest deal first."""
+        c = t.DEALS.c
+        sides = union_all(
+            select(c.session, func.count().label("n"), func.min(c.deal).label("lo"), func.max(c.deal).label("hi"))
+            .where(c.buyer == participant)
+            .group_by(c.session),
+            # Who deals with itself, for two clients, has one deal of it.
+            select(c.session, func.count(), func.min(c.deal), func.max(c.deal))
+            .where(c.seller == participant, by(c.buyer, index=False) != participant)
+            .group_by(c.session),
+        ).subquery()
+        lo, hi, many = func.min(sides.c.lo), func.max(sides.c.hi), func.sum(sides.c.n)
+        whole = select(sides.c.session, many.label("n"), lo.label("lo"), hi.label("hi")).group_by(sides.c.session)
+        found = whole.subquery()
+        first, last = t.DEALS.alias("first_deal"), t.DEALS.alias("last_deal")
+        statement = (
+            select(found.c.session, found.c.n, first.c.at, last.c.at)
+            .join(first, first.c.deal == found.c.lo)
+            .join(last, last.c.deal == found.c.hi)
+            .order_by(found.c.hi.desc())
+            .limit(limit)
+        )
+        return self._all(statement, lambda row, _: SessionDeals(*row))
 
     def deals(
         self,

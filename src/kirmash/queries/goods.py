@@ -1,18 +1,59 @@
 """Questions about commodity cards and instruments; all of it is public."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
 from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page
+from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, by
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """All cards in their newest version, with the text in which they are searched (id and names, in small letters), and
+    how many instruments there are of each card and section. `number` is the record up to which this holds."""
+
+    number: int
+    cards: Mapping[str, rows.Card]
+    texts: Mapping[str, str]
+    of_card: Mapping[str, int]
+    of_section: Mapping[str, int]
+
+    def find(self, section: str | None = None, wanted: str = "") -> list[rows.Card]:
+        """The cards of a section, or all, that are meant by a part of a name or id or the beginning of an HS code, by
+        id."""
+        text = wanted.strip().casefold()
+        return [
+            card
+            for name, card in self.cards.items()
+            if (section is None or card.section == section)
+            and (not text or text in self.texts[name] or card.hs_code.startswith(text))
+        ]
+
+
+_EMPTY: Final = Shelf(0, {}, {}, {}, {})
 
 
 class Goods(Asking):
     """Cards and instruments."""
+
+    _shelf: Shelf = _EMPTY
+
+    def shelf(self) -> Shelf:
+        """What is listed now. Cards are never changed or taken away, so only those are read that came since the last
+        time; any thread may ask."""
+        with self._reading() as connection:
+            number, known = self._checkpoint(connection), self._shelf
+            if number < known.number:
+                # These are not the views that we knew.
+                known = _EMPTY
+            if number > known.number:
+                known = _added(known, number, connection)
+        self._shelf = known
+        return known
 
     def cards(
         self,
@@ -55,6 +96,34 @@ class Goods(Asking):
             if value is not None:
                 statement = statement.where(column == value)
         return self._page("instruments", statement, [c.instrument], _instrument, limit=limit, cursor=cursor)
+
+
+def _added(known: Shelf, number: int, connection: Connection) -> Shelf:
+    """The shelf with what was listed after it."""
+    since = t.CARDS.c.number > known.number
+    listed = [
+        _card(row, connection) for row in connection.execute(select(t.CARDS).where(since).order_by(t.CARDS.c.number))
+    ]
+    c = t.INSTRUMENTS.c
+    counted = connection.execute(
+        # By number, and not by section as the grouping would have it: mostly nothing was listed since.
+        select(by(c.section, index=False), c.card, func.count())
+        .where(c.number > known.number)
+        .group_by(by(c.section, index=False), c.card)
+    ).all()
+    if not listed and not counted:
+        return msgspec.structs.replace(known, number=number)
+    cards, texts = dict(known.cards), dict(known.texts)
+    of_card, of_section = dict(known.of_card), dict(known.of_section)
+    for card in listed:
+        older = cards.get(card.card)
+        if older is None or (card.at, card.version) >= (older.at, older.version):
+            cards[card.card] = card
+            texts[card.card] = "\n".join((card.card, card.name_en, card.name_ru)).casefold()
+    for section, name, count in counted:
+        of_card[name] = of_card.get(name, 0) + count
+        of_section[section] = of_section.get(section, 0) + count
+    return Shelf(number, dict(sorted(cards.items())), texts, of_card, of_section)
 
 
 def _card(row: Any, _: object) -> rows.Card:

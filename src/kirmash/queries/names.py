@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 
 from kirmash.messages import codec
 from kirmash.messages.kinds import (
-    ActorKind,
     Aggressor,
     CancelReason,
     Mechanism,
@@ -36,7 +35,6 @@ PHASES: Final = _names(Phase)
 AGGRESSORS: Final = _names(Aggressor)
 CANCEL_REASONS: Final = _names(CancelReason)
 ORDER_STATES: Final = _names(OrderState)
-ACTORS: Final = _names(ActorKind)
 REASONS: Final = {int(reason): reason.text for reason in Reason}
 EVENTS: Final = {tag: codec.name_of(kind) for kind, tag in KINDS.items()}
 CONTRACT_STATES: Final = {2: "forming", 3: "performed", 4: "terminated", 5: "annulled"}

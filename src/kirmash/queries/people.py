@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Column, ColumnElement, func, or_, select
 
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
@@ -22,10 +22,13 @@ class People(Asking):
         country: str | None = None,
         group: str | None = None,
         admitted: bool | None = None,
+        accredited: bool | None = None,
+        suspended: bool | None = None,
+        search: str | None = None,
         limit: int = LIMIT_DEFAULT,
         cursor: str | None = None,
     ) -> Page[rows.Participant]:
-        """Participants by id."""
+        """Participants by id; `search` is part of the name or id, in capitals or not."""
         c = t.PARTICIPANTS.c
         statement = select(t.PARTICIPANTS)
         for column, value in ((c.participant, scope), (c.participant, participant), (c.country, country)):
@@ -33,8 +36,11 @@ class People(Asking):
                 statement = statement.where(column == value)
         if group is not None:
             statement = statement.where(c.group == group)
-        if admitted is not None:
-            statement = statement.where(c.admitted == int(admitted))
+        for column, flag in ((c.admitted, admitted), (c.accredited, accredited), (c.suspended, suspended)):
+            if flag is not None:
+                statement = statement.where(column == int(flag))
+        if search is not None:
+            statement = statement.where(_holds(search, c.participant, c.name))
         return self._page("participants", statement, [c.participant], _participant, limit=limit, cursor=cursor)
 
     def clients(
@@ -104,6 +110,13 @@ class People(Asking):
         if trader is not None:
             statement = statement.where(c.trader == trader)
         return self._page("profiles", statement, [c.person], _profile, limit=limit, cursor=cursor)
+
+
+def _holds(text: str, *columns: Column[Any]) -> ColumnElement[bool]:
+    """Whether a text is part of one of the columns. SQLite knows capitals of ASCII only, so the usual ways to write a
+    word are tried."""
+    forms = sorted({text, text.lower(), text.upper(), text.capitalize(), text.title()})
+    return or_(*(func.instr(column, form) > 0 for column in columns for form in forms))
 
 
 def _participant(row: Any, _: object) -> rows.Participant:

@@ -170,7 +170,8 @@ class Result(Shown, frozen=True):
     """What came of an instrument in a session. `bidders`: participants for themselves and clients, each once.
 
     `weighted` is the sum of price times quantity over the sum of quantity, rounded half up to the decimals of the tick.
-    Deals that were annulled later are in all columns; `annulled` says how many they are.
+    Deals that were annulled later are in all columns; `annulled` says how many they are. How many people there were is
+    told to operators and auditors only while the session runs, and null to everybody else (MKD-01).
     """
 
     session: str
@@ -178,10 +179,10 @@ class Result(Shown, frozen=True):
     currency: str
     buy_orders: int
     sell_orders: int
-    buy_participants: int
-    sell_participants: int
-    buy_bidders: int
-    sell_bidders: int
+    buy_participants: int | None
+    sell_participants: int | None
+    buy_bidders: int | None
+    sell_bidders: int | None
     deals: int
     annulled: int
     volume: str
@@ -197,16 +198,17 @@ class Result(Shown, frozen=True):
 
 
 class SessionTotal(Shown, frozen=True):
-    """A session in one currency; participants that entered orders, each once."""
+    """A session in one currency; participants that entered orders, each once, and null while the session runs as in
+    `Result`."""
 
     session: str
     currency: str
     orders: int
     deals: int
     notional: str
-    buyers: int
-    sellers: int
-    participants: int
+    buyers: int | None
+    sellers: int | None
+    participants: int | None
 
 
 class Order(Shown, frozen=True):

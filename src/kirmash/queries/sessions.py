@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from kirmash.messages.kinds import Phase
@@ -94,36 +95,51 @@ class Sessions(Asking):
         return self._page("session_instruments", statement, [c.instrument], self._show_line, limit=limit, cursor=cursor)
 
     def results(
-        self, session: str, *, instrument: str | None = None, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+        self,
+        session: str,
+        *,
+        instrument: str | None = None,
+        limit: int = LIMIT_DEFAULT,
+        cursor: str | None = None,
+        public: bool = True,
     ) -> Page[rows.Result]:
-        """What came of each instrument of a session, by id."""
+        """What came of each instrument of a session, by id. `public`: without counts of people while it runs."""
         c = t.SESSION_INSTRUMENTS.c
         statement = select(t.SESSION_INSTRUMENTS).where(c.session == session)
         if instrument is not None:
             statement = statement.where(c.instrument == instrument)
-        return self._page("results", statement, [c.instrument], self._show_result, limit=limit, cursor=cursor)
+        show = self._show_result if public else self._show_result_to_insiders
+        return self._page("results", statement, [c.instrument], show, limit=limit, cursor=cursor)
 
     def session_bars(
-        self, instrument: str, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+        self, instrument: str, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None, public: bool = True
     ) -> Page[rows.Result]:
-        """What came of an instrument in each session that had it, the latest first: its bars by session."""
+        """What came of an instrument in each session that had it, the latest first: its bars by session. `public` as
+        of `results`."""
         c = t.SESSION_INSTRUMENTS.c
         statement = select(t.SESSION_INSTRUMENTS).where(c.instrument == instrument)
         return self._page(
             "session_bars",
             statement,
             [c.created_at, c.session],
-            self._show_result,
+            self._show_result if public else self._show_result_to_insiders,
             limit=limit,
             cursor=cursor,
             descending=True,
         )
 
-    def session_totals(self, session: str) -> list[rows.SessionTotal]:
-        """The head of a session's result: one row a currency."""
+    def session_totals(self, session: str, *, public: bool = True) -> list[rows.SessionTotal]:
+        """The head of a session's result: one row a currency. `public` as of `results`."""
         c = t.SESSION_TOTALS.c
         statement = select(t.SESSION_TOTALS).where(c.session == session)
-        return self._all(statement.order_by(c.currency), _total)
+        totals = self._all(statement.order_by(c.currency), _total)
+        if not public or (totals and self._has_ended(session)):
+            return totals
+        return [replace(total, buyers=None, sellers=None, participants=None) for total in totals]
+
+    def _has_ended(self, session: str) -> bool:
+        c = t.SESSIONS.c
+        return self._one(select(c.phase).where(c.session == session), lambda row, _: row.phase) in _ENDED
 
     def _show_line(self, row: Any, connection: Connection) -> rows.SessionInstrument:
         it = r.SessionInstrument(*row)
@@ -144,6 +160,14 @@ class Sessions(Asking):
         )
 
     def _show_result(self, row: Any, connection: Connection) -> rows.Result:
+        """Whoever sees how many bid can tell how many he bids against: so not before the end (MKD-01)."""
+        found = self._show_result_to_insiders(row, connection)
+        c = t.SESSIONS.c
+        if connection.execute(select(c.phase).where(c.session == found.session)).scalar() in _ENDED:
+            return found
+        return replace(found, buy_participants=None, sell_participants=None, buy_bidders=None, sell_bidders=None)
+
+    def _show_result_to_insiders(self, row: Any, connection: Connection) -> rows.Result:
         it = r.SessionInstrument(*row)
         listing = self._listing(it.instrument, connection)
         return rows.Result(
