@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kirmash.identity import Provisioned
 
 IDENTITY_FILE: Final = "identity.db"
+BULLETIN_FILE: Final = "notices.db"
 VIEWS_FILE: Final = "views.db"
 
 COMMIT_RECORDS: Final = 1_000
@@ -147,7 +148,7 @@ def verify_journal(
 
 
 def backup_exchange(folder: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Verified:
-    """`kirmash backup`: a data folder with its logins and configuration, consistent while the exchange runs.
+    """`kirmash backup`: a data folder with its logins, notices and configuration, consistent while the exchange runs.
 
     The logins are copied before the journal: whatever they speak of is in the copy, and an approved proposal whose
     command the copied journal holds is given again by the next start, under its id, and only settled. Raises as
@@ -162,6 +163,8 @@ def backup_exchange(folder: Path, target: Path, progress: Callable[[int, int], N
             sync_file(copy_config)
         if identity.is_file():
             copy_database(identity, copy / IDENTITY_FILE)
+        if (folder / BULLETIN_FILE).is_file():
+            copy_database(folder / BULLETIN_FILE, copy / BULLETIN_FILE)
 
     return backup(folder, target, progress, before)
 
