@@ -48,16 +48,25 @@ class House:
     """Start with `with`; everything is reached through HTTP, save what has no door."""
 
     def __init__(
-        self, path: Path, market: str = "reference", *, manual_burst: int = 100_000, linked: bool = False
+        self,
+        path: Path,
+        market: str = "reference",
+        *,
+        manual_burst: int = 100_000,
+        linked: bool = False,
+        pages: Any = None,
+        **identity: Any,
     ) -> None:
-        """`linked`: the gateway reaches the core over the Unix socket, as two processes do."""
-        identity = IdentityConfig(
-            manual_per_second=1_000, manual_burst=manual_burst, key_per_second=1_000, key_burst=100_000
+        """`linked`: the gateway reaches the core over the Unix socket, as two processes do. `pages` as of Gateway;
+        `identity` are settings."""
+        configured = IdentityConfig(
+            manual_per_second=1_000, manual_burst=manual_burst, key_per_second=1_000, key_burst=100_000, **identity
         )
+        self._pages = pages
         self.config = Config(
             core=CoreConfig(data=str(path / "data")),
             gateway=GatewayConfig(port=0, stop_seconds=1),
-            identity=identity,
+            identity=configured,
         )
         self.market = market
         self._linked = linked
@@ -95,7 +104,7 @@ class House:
             self._link = LinkServer(self.core, self.config.socket)
             await self._link.start()
             exchange = LinkExchange(self.config.socket)
-        self.gateway = Gateway(self.config, exchange, password_parameters=argon2.profiles.CHEAPEST)
+        self.gateway = Gateway(self.config, exchange, self._pages, password_parameters=argon2.profiles.CHEAPEST)
         await self.gateway.start()
 
     async def _stop(self) -> None:
@@ -111,7 +120,8 @@ class House:
         it = self.gateway
         assert it._identity is not None
         assert it._queries is not None
-        return Services(self.config, it._exchange, it.feed, it._identity, it._queries, it.metrics)
+        assert it._bulletin is not None
+        return Services(self.config, it._exchange, it.feed, it._identity, it._queries, it.metrics, it._bulletin)
 
     # People ------------------------------------------------------------------------------------------------------
 

@@ -42,8 +42,13 @@ def _names(route: Route) -> list[str]:
     if route.query is None:
         return []
     window = ("limit", "cursor", "min_number")
-    names = [field.name for field in msgspec.structs.fields(route.query)]
-    own = [f"`{name}`" for name in names if name not in window]
+    fields = msgspec.structs.fields(route.query)
+    names = [field.encode_name for field in fields]
+    own = [
+        f"`{field.encode_name}`{' (needed)' if field.required else ''}"
+        for field in fields
+        if field.encode_name not in window
+    ]
     return [*own, *(["page"] if "cursor" in names else ["`min_number`"] if "min_number" in names else [])]
 
 
@@ -64,6 +69,7 @@ def problems_page() -> str:
         "| member | |",
         "|---|---|",
         "| `code` | for programs; never changes |",
+        "| `type` | where a person can read what the code means: this list, served by the exchange itself |",
         "| `title`, `detail`, `cure` | for people: what it is, what it is this time, how to mend it; in the language "
         "of `Accept-Language` or of the login, English or Russian |",
         "| `field` | the field, parameter or header concerned, where there is one |",

@@ -30,7 +30,7 @@ from kirmash.gateway import server as gateway_server
 from kirmash.gateway.link import LinkExchange
 from kirmash.gateway.server import IDENTITY_FILE, Gateway
 from kirmash.gateway.sockets.limits import SocketLimits
-from kirmash.gateway.ws import Sockets
+from kirmash.gateway.ws import Channels
 from kirmash.identity import Identity, NewLogin, Role, Scope, Settings
 from kirmash.journal.folder import Folder
 from kirmash.journal.sqlite import Journal
@@ -103,9 +103,12 @@ class Running:
         limits: SocketLimits | None = None,
         connections_max: int = 10_000,
         key_burst: int = 10_000,
+        **settings: Any,
     ) -> None:
+        """`settings` are the core's own."""
         self.folder = folder / "data"
         self._market = market
+        self._settings = settings
         self._link = link
         self._limits = limits or SocketLimits()
         self._config = Config(
@@ -141,7 +144,8 @@ class Running:
 
     async def start_core(self) -> None:
         self._opened = Folder(self.folder)
-        self.core = Core(self._opened, CoreSettings(load_market=market_loader(self._market)), self._market)
+        settings = CoreSettings(load_market=market_loader(self._market), **self._settings)
+        self.core = Core(self._opened, settings, self._market)
         await self.core.start()
         if self._link:
             self._server = LinkServer(self.core, self._config.socket)
@@ -157,7 +161,7 @@ class Running:
     async def start_gateway(self) -> None:
         exchange = LinkExchange(self._config.socket) if self._link else LocalExchange(self.core)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(gateway_server, "Sockets", partial(Sockets, limits=self._limits))
+            patch.setattr(gateway_server, "Channels", partial(Channels, limits=self._limits))
             # REST has its own tests; without its routes a gateway is there at once.
             patch.setattr(gateway_server, "routes_of", lambda _: [])
             self.gateway = Gateway(self._config, exchange)

@@ -61,7 +61,7 @@ class Scene:
             "number": placed["number"],
         }
         self.free = {"session": SESSION, "instrument": INSTRUMENT, "key": "key-none", "login": "login-none",
-                     "proposal": "pr-none"}  # fmt: skip
+                     "notice": 1, "proposal": "pr-none"}  # fmt: skip
 
     def url(self, route: Route) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: str((self.owned | self.free)[found[1]]), route.path)

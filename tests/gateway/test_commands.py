@@ -58,6 +58,28 @@ def test_repeated_answer_is_the_same_once_the_gateway_has_forgotten(house: House
     assert first.json() == second.json()
 
 
+def test_what_needs_views_that_cannot_be_read_is_asked_again(house: House, alfa: httpx.Client) -> None:
+    """No order's decimals are known without them; the command's effect is not in doubt, and the same id shows it."""
+    placed = give(alfa, "place_order", **order("sell", "122.00", "2"))["events"][0]["order"]
+    head, body = {"Idempotency-Key": "repeat-3"}, {"order": placed}
+    first = alfa.post(f"{API}/commands/cancel_order", json=body, headers=head)
+    number = house.settled()
+    house.gateway.feed._recent.clear()
+    views = house.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        refused = [
+            alfa.post(f"{API}/commands/cancel_order", json=body, headers=head),
+            alfa.post(f"{API}/commands/cancel_order", params={"dry_run": "true"}, json=body),
+            house.enter("olga").get(f"{API}/commands/{number}"),
+        ]
+    finally:
+        aside.rename(views)
+    assert [(it.status_code, it.json()["code"]) for it in refused] == [(503, "views_unavailable")] * 3
+    assert all(it.headers["Retry-After"] == "1" for it in refused)
+    assert alfa.post(f"{API}/commands/cancel_order", json=body, headers=head).json() == first.json()
+
+
 def test_id_reused_names_the_field(alfa: httpx.Client) -> None:
     head = {"Idempotency-Key": "reused-1"}
     assert alfa.post(PLACE, json=order("sell", "122.00", "1"), headers=head).status_code == 200
@@ -218,6 +240,22 @@ def test_four_eyes(house: House, olga: httpx.Client) -> None:
     assert next(it for it in listed if it["id"] == proposal)["number"] == number
     dry = olga.post(f"{API}/commands/credit_deposit", json=body, params={"dry_run": "true"})
     assert (dry.status_code, dry.json()["dry_run"]) == (200, True)
+
+
+def test_a_proposal_asked_for_again_is_the_same_one(olga: httpx.Client) -> None:
+    """PS-8: who had no answer repeats his command with its id; two proposals would be two credits."""
+    path, head = f"{API}/commands/credit_deposit", {"Idempotency-Key": "big-1"}
+    body = {"participant": "alfa", "currency": "USD", "amount": "2000000.00"}
+    first, again = (olga.post(path, json=body, headers=head) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json() == again.json()
+    other = olga.post(path, json=body | {"amount": "3000000.00"}, headers=head)
+    assert (other.status_code, other.json()["code"]) == (409, "id_reused")
+    proposal = first.json()["proposal"]["id"]
+    assert olga.post(f"{API}/proposals/{proposal}/decline", json={"reason": "a trial"}).status_code == 200
+    assert olga.post(path, json=body, headers=head).json()["proposal"]["state"] == "declined"
+    without = [olga.post(path, json=body).json()["proposal"]["id"] for _ in range(2)]
+    assert len({proposal, *without}) == 3
 
 
 def test_declined_proposal_gives_nothing(house: House, olga: httpx.Client) -> None:

@@ -1,14 +1,18 @@
 """Coming in: sessions, cookies, the form's token, passwords, second factors, keys, throttles, kill switches."""
 
 import base64
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyotp
 import pytest
 
+from kirmash.gateway.api import managing
+from kirmash.projections.projector import Projector
 from tests.gateway.house import API, PASSWORD, House, Json, Program, give, order
 
 
@@ -214,6 +218,31 @@ def test_a_kill_switch_stops_and_cancels(house: House, who: str, kind: str) -> N
     give(trader, "place_order", **order("buy", "10.00", "1", client="c-gamma"))
     give(trader, "mass_cancel", session="timber-1")
     house.settled()
+
+
+@pytest.mark.parametrize("kind", ["trader", "participant"])
+def test_a_kill_switch_cancels_what_no_view_shows_yet(house: House, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """The views follow; a switch must not."""
+    trader, admin = house.enter("t-gamma"), house.enter("a-gamma")
+    house.settled()
+    held, apply = threading.Event(), Projector.apply
+
+    def waiting(self: Projector, entries: Sequence[Any]) -> None:
+        held.wait(10)
+        apply(self, entries)
+
+    with monkeypatch.context() as lagging:
+        lagging.setattr(Projector, "apply", waiting)
+        lagging.setattr(managing, "VIEWS_SECONDS", 0.05)
+        give(trader, "place_order", **order("buy", "10.00", "1", client="c-gamma"))
+        switch = {"kind": kind, "subject": "t-gamma" if kind == "trader" else "gamma", "on": True, "reason": "too fast"}
+        switched = admin.post(f"{API}/switches", json=switch).json()
+        held.set()
+    assert sum(entry["cancelled"] for entry in switched["cancellations"]) == 1
+    assert switched["still_open"] is None
+    house.settled()
+    assert open_orders(trader) == []
+    assert admin.post(f"{API}/switches", json=switch | {"on": False}).status_code == 200
 
 
 def test_anothers_kill_switch_is_not_there(house: House) -> None:

@@ -1,9 +1,15 @@
 """Views over HTTP: pages, filters, min_number, market data; and how the exchange itself is."""
 
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 
-from tests.gateway.house import API, INSTRUMENT, SESSION, House, give, order
+from kirmash.projections.projector import Projector
+from tests.gateway.house import API, INSTRUMENT, SESSION, House, Json, give, order
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +164,60 @@ def test_health_and_readiness(house: House) -> None:
     assert {check["name"] for check in ready.json()["checks"]} == {"core", "doors", "views", "clock", "disk"}
 
 
+def views_check(house: House) -> tuple[int, Json]:
+    ready = house.anonymous().get("/readyz")
+    return ready.status_code, next(check for check in ready.json()["checks"] if check["name"] == "views")
+
+
+def test_not_ready_while_no_view_can_be_read_or_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason, as whoever keeps it running needs it."""
+    house.settled()
+    views = house.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        status, check = views_check(house)
+    finally:
+        aside.rename(views)
+    assert (status, check["good"]) == (503, False)
+    assert "cannot be read" in check["says"]
+    with monkeypatch.context() as full:
+        full.setattr(house.core._projecting, "failure", "database or disk is full")
+        status, check = views_check(house)
+    assert (status, check["good"]) == (503, False)
+    assert "database or disk is full" in check["says"]
+    assert views_check(house)[0] == 200
+
+
+def test_not_ready_before_the_views_hold_what_the_core_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A core that was just started, on a folder whose views are still to be made: few records, so the lag is small."""
+    with House(tmp_path) as before:
+        before.people()
+        before.prepare()
+        number = before.settled()
+    for file in before.config.data.glob("views.db*"):
+        file.unlink()
+    held, apply = threading.Event(), Projector.apply
+
+    def waiting(self: Projector, entries: Sequence[Any]) -> None:
+        held.wait(30)
+        apply(self, entries)
+
+    monkeypatch.setattr(Projector, "apply", waiting)
+    with House(tmp_path) as after:
+        try:
+            status, check = views_check(after)
+            assert (status, check["good"]) == (503, False), check
+        finally:
+            held.set()
+        after.settled()
+        assert after.core.published >= number
+        status, check = views_check(after)
+        assert (status, check["good"]) == (200, True), check
+        assert after.anonymous().get(f"{API}/sessions").json()["items"]
+
+
 def test_not_ready_while_the_doors_are_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     # The disk is looked at every second; what it says has to stay.
     monkeypatch.setattr(house.core._disk, "look", lambda: "less than 2 % of the disk is free")
@@ -202,3 +262,30 @@ def test_unknown_path_and_method(house: House) -> None:
         "method_not_allowed",
         True,
     )
+
+
+def test_how_many_bid_is_told_to_nobody_before_the_end(tmp_path: Path) -> None:
+    """MKD-01: names never, and numbers of bidders with the results. Oversight sees them at once."""
+    counts = ("buy_participants", "sell_participants", "buy_bidders", "sell_bidders")
+    heads = ("buyers", "sellers", "participants")
+    with House(tmp_path) as house:
+        house.people()
+        house.prepare()
+        give(house.enter("t-alfa"), "place_order", **order("sell", "100.00", "2"))
+        give(house.enter("t-beta"), "place_order", **order("buy", "100.00", "1"))
+        readers = [house.anonymous(), house.enter("t-alfa"), house.enter("a-beta")]
+
+        def told(client: httpx.Client) -> tuple[list[Any], list[Any], list[Any]]:
+            number = {"min_number": str(house.settled())}
+            (result,) = client.get(f"{API}/sessions/{SESSION}/results", params=number).json()["items"]
+            (bar,) = client.get(f"{API}/bars/sessions", params={"instrument": INSTRUMENT, **number}).json()["items"]
+            (total,) = client.get(f"{API}/sessions/{SESSION}", params=number).json()["totals"]
+            assert (result["deals"], bar["volume"], total["deals"]) == (1, "1", 1)
+            return [result[it] for it in counts], [bar[it] for it in counts], [total[it] for it in heads]
+
+        for reader in readers:
+            assert told(reader) == ([None] * 4, [None] * 4, [None] * 3)
+        assert told(house.enter("anton")) == ([1] * 4, [1] * 4, [1, 1, 2])
+        house.advance(house.enter("olga"), ["TRADING", "CLOSING", "CLOSED"])
+        for reader in readers:
+            assert told(reader) == ([1] * 4, [1] * 4, [1, 1, 2])

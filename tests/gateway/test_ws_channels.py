@@ -162,6 +162,8 @@ def test_private_lines_are_resumed_by_journal_number_or_resync_names_the_queries
             resync = await late.next("resync")
             assert (resync["after"], resync["number"]) == (numbers[0], numbers[5])
             assert f"/api/v1/orders?min_number={numbers[5]}" in resync["queries"]
+            for view in ("order-events", "statement"):
+                assert f"/api/v1/{view}?after={numbers[0]}&min_number={numbers[5]}" in resync["queries"]
             more = (await seller.place("a-6", "sell", "990.00"))["number"]
             for client in (again, late):
                 assert (await client.next("private"))["number"] == more

@@ -6,6 +6,7 @@ here, and nothing about the market.
 """
 
 import difflib
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,7 @@ from starlette.routing import Route as StarletteRoute
 
 from kirmash.gateway.problems import Problem, denied_problem, refused_problem, shape_problem
 from kirmash.gateway.routes import PAGE, Answered, Call, Route, Rule, json_response
+from kirmash.gateway.wording import worded
 from kirmash.identity import Denied, Identity, Scope, Throttled, Who
 from kirmash.messages.limits import FRAME_BYTES_MAX
 from kirmash.protocol.shapes import COMMANDS, ShapeError
@@ -39,6 +41,16 @@ LANGUAGE_COOKIE: Final = "kirmash_language"
 CSRF_FIELD: Final = "csrf"
 BEFORE_CHANGE: Final = frozenset({"/api/v1/password", "/api/v1/me", "/api/v1/logout", "/password", "/logout"})
 """What is open to a login whose one-time password is still to be changed."""
+BEFORE_ENROLMENT: Final = frozenset(
+    {
+        "/api/v1/totp",
+        "/api/v1/totp/confirm",
+        "/account/login",
+        "/account/second-factor",
+        "/account/second-factor/confirm",
+    }
+)
+"""What is open besides to an operator who has to set up a second factor first."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 PROXY_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -151,9 +163,11 @@ class Http:
         return None if token is None else self._resolved(request, token)
 
     def _resolved(self, request: Request, token: str) -> Who | None:
-        changing = request.url.path in BEFORE_CHANGE
+        path = request.url.path
         try:
-            return self._identity.resolve(token, changing_password=changing)
+            return self._identity.resolve(
+                token, changing_password=path in BEFORE_CHANGE, enrolling=path in BEFORE_ENROLMENT
+            )
         except Denied as denied:
             # An old cookie must not bar anybody from what is public, nor from logging in anew; elsewhere it is the
             # answer (see _judge).
@@ -255,10 +269,22 @@ def language_of(request: Request, who: Who | None) -> str:
     for chosen in (request.query_params.get(LANGUAGE_PARAMETER), request.cookies.get(LANGUAGE_COOKIE)):
         if chosen in LANGUAGES:
             return chosen
-    for part in request.headers.get("accept-language", "").split(","):
+    return language_for(asked_language(request.headers.getlist("accept-language")), who)
+
+
+def asked_language(headers: Sequence[str]) -> str | None:
+    """The first of our languages in Accept-Language; None if it asks for none of them."""
+    for part in ",".join(headers).split(","):
         tag = part.split(";")[0].strip().split("-")[0].lower()
         if tag in LANGUAGES:
             return tag
+    return None
+
+
+def language_for(asked: str | None, who: Who | None) -> str:
+    """What was asked for, else what the login prefers, else English."""
+    if asked is not None:
+        return asked
     return who.language if who is not None and who.language in LANGUAGES else LANGUAGES[0]
 
 
@@ -287,7 +313,7 @@ def read_query(route: Route, request: Request) -> Any:
     try:
         return msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
-        raise Problem(400, "shape", f"query: {error}", field=_field_of(error)) from None
+        raise _misshapen(*worded(error, route.query, is_query=True)) from None
 
 
 def read_struct(kind: type[msgspec.Struct], raw: bytes) -> Any:
@@ -295,17 +321,22 @@ def read_struct(kind: type[msgspec.Struct], raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise Problem(400, "shape", str(error), field=_field_of(error)) from None
+        raise _misshapen(*worded(error, kind)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "shape", f"the body is not JSON: {error}") from None
+        raise Problem(400, "shape", f"the body is not JSON{_where(error)}") from None
 
 
-def _field_of(error: msgspec.ValidationError) -> str | None:
-    """The field that msgspec's message names: a path `$.name`, or the name in backticks."""
-    text = str(error)
-    if " - at `$." in text:
-        return text.split(" - at `$.")[1].rstrip("`")
-    return text.split("`")[1] if text.startswith("Object") and "field `" in text else None
+_BYTE: Final = re.compile(r"byte (\d+)")
+
+
+def _where(error: Exception) -> str:
+    """From which byte on a body is no JSON, if that is known."""
+    found = _BYTE.search(str(error))
+    return f" from byte {found[1]} on" if found else ""
+
+
+def _misshapen(field: str | None, text: str) -> Problem:
+    return Problem(400, "shape", text if field is None else f"{field}: {text}", field=field)
 
 
 def _too_large() -> Problem:

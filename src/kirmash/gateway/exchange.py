@@ -30,7 +30,7 @@ class Exchange(Protocol):
         ...
 
     async def start(self) -> None:
-        """Connect, and return when the first news (a State) was handed to the listeners."""
+        """Connect, and return when the listeners have a State and all that the journal had at that moment."""
         ...
 
     async def close(self) -> None:

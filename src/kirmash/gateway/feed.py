@@ -51,9 +51,23 @@ class Recent:
         return self._record.number
 
     @property
+    def record(self) -> Record:
+        """The record itself."""
+        return self._record
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Its events, decoded."""
+        return self._events
+
+    @property
     def lines(self) -> list[JsonObject]:
         """All of them, one an event."""
         return [self._line(place) for place in range(len(self._lines))]
+
+    def count(self, participant: str) -> int:
+        """How many lines this participant is told."""
+        return len(self._addressed.get(participant, ()))
 
     def own(self, participant: str) -> list[JsonObject]:
         """What this participant is told; nothing for most."""
@@ -85,6 +99,15 @@ class Own:
         self._parts.append(recent)
         self.count += count
         self.number = recent.number
+
+    def split(self) -> "list[Own]":
+        """The same, record by record."""
+        pieces: list[Own] = []
+        for part in self._parts:
+            piece = Own(self._participant)
+            piece.add(part, part.count(self._participant))
+            pieces.append(piece)
+        return pieces
 
     @property
     def lines(self) -> list[JsonObject]:

@@ -68,10 +68,14 @@ class LinkExchange:
         self._position: int | None = None
         self._connection: _Link | None = None
         self._started = asyncio.Event()
+        # Where the journal ended at the connection: who starts waits until the listeners have all of it.
+        self._wanted = 0
         self._keeper: asyncio.Task[None] | None = None
         self._exchange_id = ""
         self._request = _NOBODY
         self._waiting: dict[int, asyncio.Future[_Result]] = {}
+        # Frames of this turn of the loop: many clients' commands go to the core in one write.
+        self._outgoing: list[bytes] = []
         # Answers whose records have not come yet, because we lag: (number, request, answer).
         self._early: list[tuple[int, int, Answer]] = []
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -114,15 +118,11 @@ class LinkExchange:
 
     async def submit_many(self, commands: Sequence[tuple[Actor, str, str, Command]]) -> list[Outcome]:
         asked: list[asyncio.Future[_Result]] = []
-        frames: list[bytes] = []
         for actor, origin, client_id, command in commands:
             data = msgspec.Raw(codec.encode(command))
             request, answer = self._ask()
             asked.append(answer)
-            if self._may_ask(request):
-                frames.append(link.frame(Submit(request, actor.kind, actor.id, origin, client_id, data)))
-        if self._connection is not None and frames:
-            self._connection.transport.write(b"".join(frames))
+            self._write(Submit(request, actor.kind, actor.id, origin, client_id, data), request)
         outcomes: list[Outcome] = []
         try:
             for answer in asked:
@@ -203,6 +203,7 @@ class LinkExchange:
     def _lost(self) -> None:
         """Nobody knows what became of the requests on their way; of those with an early answer it is known."""
         self._connection = None
+        self._outgoing.clear()
         for _, request, answer in self._early:
             self._give(request, answer)
         self._early.clear()
@@ -232,8 +233,15 @@ class LinkExchange:
         return False
 
     def _write(self, message: link.ToCore, request: int) -> None:
-        if self._may_ask(request) and self._connection is not None:
-            self._connection.transport.write(link.frame(message))
+        if self._may_ask(request):
+            if not self._outgoing:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._outgoing.append(link.frame(message))
+
+    def _flush(self) -> None:
+        frames, self._outgoing = self._outgoing, []
+        if self._connection is not None and frames:
+            self._connection.transport.write(b"".join(frames))
 
     def take(self, connection: "_Link", message: link.FromCore) -> None:
         """A message from the core. Raises LinkError where it speaks another version."""
@@ -249,6 +257,7 @@ class LinkExchange:
         if hello.exchange_id != self._exchange_id:
             # Another exchange's records do not go on where these ended.
             self._exchange_id, self._position = hello.exchange_id, None
+        self._wanted = hello.number
         connection.transport.write(link.frame(link.Subscribe(self._position)))
         self._connection = connection
 
@@ -273,7 +282,7 @@ class LinkExchange:
             case State():
                 self._position = message.number
                 self._tell(message)
-                self._started.set()
+                self._look_whether_started()
             case Projected() | DoorsAre():
                 self._tell(message)
             case link.Hello():
@@ -288,12 +297,18 @@ class LinkExchange:
             last = codec.decode_record(records[-1]).number
             self._position = last
             first = last - len(records) + 1
+            if not self._started.is_set():
+                self._look_whether_started()
         for request, number in answers:
             record = codec.decode_record(records[number - first])
             self._give(request, Answer(number, record.time, record.events))
         while self._early and self._early[0][0] <= (self._position or 0):
             _, request, answer = heapq.heappop(self._early)
             self._give(request, answer)
+
+    def _look_whether_started(self) -> None:
+        if self._position is not None and self._position >= self._wanted:
+            self._started.set()
 
     def _give(self, request: int, result: _Result) -> None:
         answer = self._waiting.pop(request, None)

@@ -32,6 +32,8 @@ from kirmash.protocol.shapes import ShapeError
 from kirmash.sequencer.answers import Busy, IdReused, NotFromOutside, OutcomeUnknown, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
+PROBLEMS_PATH: Final = "/docs/problems"
+"""Where a person can read what a code means; the gateway serves it (api/problem_page.py)."""
 
 JsonObject = dict[str, Any]
 
@@ -63,7 +65,7 @@ class Problem(Exception):
     def value(self, language: str) -> JsonObject:
         """The document: `type` is a link to the reference page, relative to the exchange's own."""
         shown: JsonObject = {
-            "type": f"/docs/problems#{self.code}",
+            "type": f"{PROBLEMS_PATH}#{self.code}",
             "title": TITLES.get(self.code, {}).get(language) or TITLES.get(self.code, {}).get("en") or self.code,
             "status": self.status,
             "code": self.code,
@@ -76,23 +78,33 @@ class Problem(Exception):
         return shown | self.extra
 
     def _said(self, text: str, language: str) -> str:
-        if language != "ru" or "reasons" in self.extra:
-            # The texts of a reject come in the reader's language already.
-            return text
-        found = russian(text)
-        return found if found is not None else f"{TITLES.get(self.code, {}).get('ru', self.code)}: {text}"
+        # The texts of a reject come in the reader's language already.
+        return text if "reasons" in self.extra else said_in(language, self.code, text)
 
     def _cure(self, language: str) -> str | None:
-        english, translated = CURES.get(self.code, (None, None))
-        if self.cure is None:
-            return translated if language == "ru" else english
-        return self.cure if language != "ru" or "reasons" in self.extra else translated or self.cure
+        return self.cure if "reasons" in self.extra else cure_in(language, self.code, self.cure)
 
     def response(self, language: str, headers: Mapping[str, str] | None = None) -> Response:
         """The document as an HTTP answer."""
         return Response(
             msgspec.json.encode(self.value(language)), self.status, {**(headers or {}), **self.headers}, MEDIA_TYPE
         )
+
+
+def said_in(language: str, code: str, text: str) -> str:
+    """A sentence of a refusal in a language; one that has no Russian form stands behind the Russian title."""
+    if language != "ru":
+        return text
+    found = russian(text)
+    return found if found is not None else f"{TITLES.get(code, {}).get('ru', code)}: {text}"
+
+
+def cure_in(language: str, code: str, cure: str | None) -> str | None:
+    """How to mend a refusal, in a language: what is said of this one, else what is said of its code."""
+    english, translated = CURES.get(code, (None, None))
+    if language != "ru":
+        return english if cure is None else cure
+    return (None if cure is None else russian(cure)) or translated or cure
 
 
 def shape_problem(error: ShapeError) -> Problem:
@@ -135,6 +147,9 @@ def denied_problem(denied: Denied) -> Problem:
     """What identity refuses."""
     if isinstance(denied, Throttled):
         return Problem(429, denied.code, str(denied), cure=denied.cure or None, headers=denied.headers)
+    if isinstance(denied, StoreFailed):
+        # Which file it is and what is wrong with it is for the log.
+        return Problem(503, denied.code, "the logins cannot be read or written now", headers={"Retry-After": "1"})
     status = next((status for kind, status in _DENIED if isinstance(denied, kind)), 403)
     extra: JsonObject = {}
     if isinstance(denied, BadSignature) and denied.base is not None:
@@ -182,6 +197,7 @@ TITLES: Final[dict[str, dict[str, str]]] = {
     "internal_fault": {"en": "This command made the exchange fail", "ru": "Эта команда вызвала сбой биржи"},
     "views_behind": {"en": "The views are behind", "ru": "Представления отстают от журнала"},
     "views_unavailable": {"en": "The views cannot be read", "ru": "Представления недоступны"},
+    "notices_unavailable": {"en": "The notices cannot be read", "ru": "Объявления недоступны"},
     "not_json": {"en": "The body is not JSON", "ru": "Тело запроса — не JSON"},
     "internal_error": {"en": "An error of the exchange", "ru": "Ошибка биржи"},
     "login_failed": {"en": "The login failed", "ru": "Войти не удалось"},
@@ -193,8 +209,12 @@ TITLES: Final[dict[str, dict[str, str]]] = {
     "outside_window": {"en": "The clocks differ too much", "ru": "Часы расходятся слишком сильно"},
     "key_refused": {"en": "The key is refused", "ru": "Ключ отклонён"},
     "not_allowed": {"en": "This is not open to you", "ru": "Это вам недоступно"},
+    "must_enrol": {"en": "A second factor is to be set up", "ru": "Нужно настроить второй фактор"},
+    "denied": {"en": "This was refused", "ru": "Отказано"},
     "stopped": {"en": "The kill switch is on", "ru": "Включена блокировка торгов"},
     "password_refused": {"en": "The password does not meet the rules", "ru": "Пароль не отвечает правилам"},
+    "four_eyes_needed": {"en": "A second operator is needed", "ru": "Нужен второй оператор"},
+    "too_many": {"en": "There are too many of these", "ru": "Их слишком много"},
     "conflict": {"en": "The state does not allow it", "ru": "Состояние этого не допускает"},
     "proposal_over": {"en": "The proposal is over", "ru": "Предложение закрыто"},
 }

@@ -1,6 +1,7 @@
 """Whether this exchange can do its work now: one check each for what it needs (docs/guides/operate.md says what to do
 where one is not good). Each check is a fact of this moment; nothing is remembered but the clocks' first reading."""
 
+import asyncio
 import time
 from typing import Final
 
@@ -8,6 +9,7 @@ from msgspec import Struct
 
 from kirmash.gateway.services import Services
 from kirmash.messages.units import nanoseconds
+from kirmash.projections.projector import ViewsFailed, ViewsStale
 from kirmash.protocol.link import Status
 from kirmash.sequencer.answers import Refused
 
@@ -28,6 +30,13 @@ class Check(Struct, frozen=True):
     says: str
 
 
+class Look(Struct, frozen=True):
+    """A check with the figures in it by name, for who words them otherwise."""
+
+    check: Check
+    figures: dict[str, int] = {}
+
+
 class Readiness:
     """Looks at everything when asked."""
 
@@ -39,34 +48,60 @@ class Readiness:
     async def checks(self) -> list[Check]:
         """All checks, in the order in which one rests on the other."""
         try:
-            status = await self._services.exchange.status()
+            status: Status | Refused = await self._services.exchange.status()
         except Refused as refused:
-            return [Check("core", False, str(refused)), self._clock(None)]
+            status = refused
+        return [look.check for look in self.looks(status, await self.unread())]
+
+    async def unread(self) -> str | None:
+        """Why the views answer no question now; None if they do."""
+        queries = self._services.queries
+        try:
+            await asyncio.to_thread(lambda: queries.sessions(limit=1))
+        except (ViewsFailed, ViewsStale) as error:
+            return str(error)
+        return None
+
+    def looks(self, status: Status | Refused, unread: str | None = None) -> list[Look]:
+        """The same of what the core said of itself, or why it said nothing, and of what `unread` said."""
+        if isinstance(status, Refused):
+            return [Look(Check("core", False, str(status))), self._clock(None)]
         return [
-            Check("core", True, "the core answers"),
+            Look(Check("core", True, "the core answers")),
             self._doors(status),
-            self._views(status),
+            self._views(status, unread),
             self._clock(status),
             self._disk(status),
         ]
 
-    def _doors(self, status: Status) -> Check:
+    def _doors(self, status: Status) -> Look:
         says = "commands are taken" if status.doors_open else f"no commands are taken: {status.doors_reason}"
-        return Check("doors", status.doors_open, says)
+        return Look(Check("doors", status.doors_open, says))
 
-    def _views(self, status: Status) -> Check:
-        behind = max(0, status.number - status.projected)
-        return Check("views", behind <= VIEWS_LAG_MAX, f"{behind} records behind; {VIEWS_LAG_MAX} are the most")
+    def _views(self, status: Status, unread: str | None) -> Look:
+        """They answer, hold what the core had numbered when its doors opened, and keep step."""
+        projected = min(status.projected, self._services.feed.projected)
+        behind = max(0, status.number - projected)
+        good, says = behind <= VIEWS_LAG_MAX, f"{behind} records behind; {VIEWS_LAG_MAX} are the most"
+        if status.views_failure is not None:
+            good, says = False, f"{says}; they cannot be written: {status.views_failure}"
+        elif unread is not None:
+            good, says = False, f"they cannot be read: {unread}"
+        elif projected < status.began:
+            good, says = False, f"at record {projected}; the core started at {status.began}"
+        return Look(Check("views", good, says), {"behind": behind, "most": VIEWS_LAG_MAX})
 
-    def _clock(self, status: Status | None) -> Check:
+    def _clock(self, status: Status | None) -> Look:
         now = time.time_ns()
         jumped = abs(now - time.monotonic_ns() - self._difference) // _SECOND
         ahead = 0 if status is None else max(0, nanoseconds(status.time) - now) // _SECOND
         good = jumped <= CLOCK_JUMP_MAX and ahead <= CLOCK_JUMP_MAX
-        return Check("clock", good, f"moved by {jumped} s since the start; the journal is {ahead} s ahead of it")
+        says = f"moved by {jumped} s since the start; the journal is {ahead} s ahead of it"
+        return Look(Check("clock", good, says), {"jumped": jumped, "ahead": ahead})
 
-    def _disk(self, status: Status) -> Check:
+    def _disk(self, status: Status) -> Look:
         closing = self._services.config.core.disk_close_percent
         good = status.disk_free * 100 >= status.disk_total * closing
         free = status.disk_free * 100 // status.disk_total if status.disk_total else 0
-        return Check("disk", good or not status.disk_total, f"{free} % free; commands are taken down to {closing} %")
+        says = f"{free} % free; commands are taken down to {closing} %"
+        return Look(Check("disk", good or not status.disk_total, says), {"free": free, "closing": closing})

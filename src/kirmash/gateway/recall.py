@@ -14,12 +14,21 @@ from kirmash.messages import codec
 from kirmash.messages import events as e
 from kirmash.messages.codec import Record
 from kirmash.messages.kinds import ActorKind, NamesAt
+from kirmash.projections.projector import ViewsFailed, ViewsStale
 from kirmash.publication.owners import Owner, Owners
 from kirmash.publication.private import PrivateFeed
 from kirmash.queries import Queries
 from kirmash.queries.rows import Order
+from kirmash.sequencer.answers import OutcomeUnknown
 
 JsonObject = dict[str, Any]
+
+
+class ViewsNeeded(OutcomeUnknown):
+    """What a record speaks of is only in the views, and they cannot be read now. Whoever gave a command gives it again
+    with the same id, as after every unknown outcome."""
+
+    code = "views_unavailable"
 
 
 class Recall:
@@ -30,7 +39,10 @@ class Recall:
         self._queries: Final = queries
 
     async def lines(self, record: Record, participant: str | None) -> list[JsonObject]:
-        """The record's lines for people: all of them, or what a participant may see of his own trader's command."""
+        """The record's lines for people: all of them, or what a participant may see of his own trader's command.
+
+        Raises ViewsNeeded.
+        """
         recent = self._feed.recent(record.number)
         if recent is not None and participant is None:
             return recent.lines
@@ -39,10 +51,17 @@ class Recall:
         return await self.made(record, participant)
 
     async def made(self, record: Record, participant: str | None) -> list[JsonObject]:
-        """The same, made from the record alone: for one that the feed does not remember, or that never was."""
+        """The same, made from the record alone: for one that the feed does not remember, or that never was.
+
+        Raises ViewsNeeded.
+        """
         events = codec.decode_events(record.events)
         deals = [event for event in events if isinstance(event, e.DealMade)]
-        orders, names_at = await asyncio.to_thread(self._looked_up, _strange_orders(record, events), deals)
+        try:
+            orders, names_at = await asyncio.to_thread(self._looked_up, _strange_orders(record, events), deals)
+        except (ViewsFailed, ViewsStale):
+            # What is wrong with the file is for the log of the core, not for whoever asks.
+            raise ViewsNeeded("the views cannot be read now") from None
         presenter = self._feed.presenter.aside({number: order.instrument for number, order in orders.items()})
         lines = list(presenter.present(record))
         if participant is None:

@@ -85,6 +85,11 @@ class Call:
         return self.who
 
     @property
+    def address(self) -> str:
+        """From where the request comes; empty if that is not known."""
+        return self.request.client.host if self.request.client is not None else ""
+
+    @property
     def own(self) -> str | None:
         """The participant to whose rows the caller is confined; None for operators and auditors."""
         return None if self.caller.role in _ROLES[Rule.AUDIT] else self.caller.participant or ""

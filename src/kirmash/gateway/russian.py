@@ -8,6 +8,9 @@ in English behind the Russian title, never left out.
 import re
 from typing import Final
 
+from kirmash.gateway.russian_doors import DOORS
+from kirmash.gateway.russian_identity import IDENTITY
+
 _ONE_OF: Final = r"must be one of (?P<names>.*), is (?P<is>.*)"
 
 _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
@@ -46,6 +49,7 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     (r"must be a list", "нужен список"),
     (r"must hold at least one", "нужно хотя бы одно значение"),
     (_ONE_OF, "нужно одно из значений {names}, а дано {is}"),
+    (r"must be one of (?P<names>.*)", "нужно одно из значений {names}"),
     (r"must be text with an RFC 3339 time", "нужен текст со временем по RFC 3339"),
     (r"not an RFC 3339 time .*", "нужно время по RFC 3339 со смещением, например 2022-12-14T07:00:00Z"),
     (r"no such time: .*", "такого времени нет"),
@@ -73,12 +77,9 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     (r"is out of range", "такого номера не бывает"),
     (r"needs a session", "вместе с этим нужно указать session"),
     (r"is needed, or a participant", "нужно указать это поле или participant"),
-    (r"Object contains unknown field `(?P<name>.*)`.*", "лишнее поле {name}"),
-    (r"Object missing required field `(?P<name>.*)`.*", "не указано поле {name}"),
-    (r"Expected `(?P<what>.*)`, got `(?P<is>.*)`.*", "нужно {what}, а дано {is}"),
-    (r"Expected `(?P<what>[^`]*)`.*", "нужно {what}"),
-    (r"Invalid enum value '?(?P<is>[^']*)'?.*", "такого значения нет: {is}"),
-    (r"the body is not JSON: .*", "тело запроса — не JSON"),
+    (r"the logins cannot be read or written now", "учётные записи сейчас недоступны"),
+    (r"the body is not JSON from byte (?P<n>\d+) on", "тело запроса — не JSON, начиная с байта {n}"),
+    (r"the body is not JSON", "тело запроса — не JSON"),
     (r"the body has to be application/json", "тело запроса должно быть application/json"),
     (r"a query parameter is given twice", "параметр запроса указан дважды"),
     (r"this path takes no query parameters", "у этого пути нет параметров"),
@@ -97,6 +98,9 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"the views are behind", "представления отстают"),
     (r"the views cannot be read now", "представления сейчас недоступны"),
+    (r"the notices cannot be read or written now", "объявления сейчас недоступны"),
+    (r"the notice is withdrawn already", "объявление уже снято"),
+    (r"the id was used for other content", "идентификатор уже был у другого содержания"),
     (
         r"an error of the exchange; it is in the log as (?P<n>.*)",
         "ошибка биржи; в её журнале работы она записана как {n}",
@@ -117,6 +121,7 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     (r"the session is over", "сеанс завершён"),
     (r"the token of the form does not belong to the session", "токен формы не от этого сеанса"),
     (r"the nonce was used before", "такой nonce уже был"),
+    (r"the client id was used before for another proposal", "этот идентификатор уже был у другого предложения"),
     (r"too many commands in too short a time", "слишком много команд за слишком короткое время"),
     (r"too many logins at once", "слишком много входов одновременно"),
     (r"the kill switch of the (?P<who>\w+) is on: .*", "включена блокировка торгов: можно только снимать заявки"),
@@ -124,10 +129,13 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     (r"the proposal is (?P<state>\w+).*", "предложение закрыто ({state})"),
     (r"a reason is needed", "нужна причина"),
     (r"the one-time password is to be changed first", "сначала смените одноразовый пароль"),
+    (r"a second factor is to be set up first", "сначала настройте второй фактор"),
     (r"the role (?P<role>\S+) gives no commands", "роль {role} не подаёт команды"),
 )
 
-_COMPILED: Final = tuple((re.compile(pattern, re.DOTALL), russian) for pattern, russian in _PATTERNS)
+_COMPILED: Final = tuple(
+    (re.compile(pattern, re.DOTALL), russian) for pattern, russian in (*IDENTITY, *DOORS, *_PATTERNS)
+)
 
 
 def russian(text: str) -> str | None:
@@ -189,6 +197,7 @@ CURES: Final[dict[str, tuple[str, str]]] = {
     "id_reused": ("use a new id for a new command", "для новой команды возьмите новый идентификатор"),
     "views_behind": ("ask again", "повторите запрос"),
     "views_unavailable": ("ask again", "повторите запрос"),
+    "notices_unavailable": ("ask again", "повторите запрос"),
     "login_failed": ("check name, password and code", "проверьте имя, пароль и код"),
     "second_factor_needed": (
         "repeat the login with the code of your device",
@@ -207,9 +216,16 @@ CURES: Final[dict[str, tuple[str, str]]] = {
     "outside_window": ("set your clock by /api/v1/time", "установите часы по /api/v1/time"),
     "key_refused": ("use another key", "возьмите другой ключ"),
     "not_allowed": ("ask somebody to whom it is open", "обратитесь к тому, кому это доступно"),
+    "must_enrol": (
+        "set one up: POST /api/v1/totp, then /api/v1/totp/confirm",
+        "настройте его: POST /api/v1/totp, затем /api/v1/totp/confirm",
+    ),
+    "denied": ("mend what is named", "исправьте указанное"),
     "stopped": ("whoever set the switch can lift it", "снять блокировку может тот, кто её включил"),
     "password_refused": ("choose another password", "выберите другой пароль"),
     "conflict": ("look at the present state first", "сначала посмотрите нынешнее состояние"),
+    "four_eyes_needed": ("propose it: POST /api/v1/proposals", "предложите её: POST /api/v1/proposals"),
+    "too_many": ("give up one of them first", "сначала откажитесь от одного из них"),
     "proposal_over": ("make a new proposal", "сделайте новое предложение"),
     "actor_may_not": ("leave it to the exchange", "оставьте это бирже"),
     "notice_too_short": ("announce a later time", "объявите более позднее время"),

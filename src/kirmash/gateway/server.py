@@ -15,22 +15,24 @@ import structlog
 import uvicorn
 from starlette.routing import BaseRoute
 
+from kirmash.bulletin import Bulletin
 from kirmash.config import Config
 from kirmash.data import currency_digits
 from kirmash.gateway.api import routes_of
 from kirmash.gateway.app import Http, ProblemPages
 from kirmash.gateway.exchange import Exchange
 from kirmash.gateway.feed import Feed
+from kirmash.gateway.headers import Headed
 from kirmash.gateway.operations import Metrics
 from kirmash.gateway.routes import Route
 from kirmash.gateway.services import Services
-from kirmash.gateway.ws import Sockets
+from kirmash.gateway.ws import Channels, Sockets
 from kirmash.identity import PASSWORD_PARAMETERS, Identity, Rate, Settings
 from kirmash.queries import Queries
-from kirmash.sequencer.answers import Refused
 
 IDENTITY_FILE: Final = "identity.db"
 VIEWS_FILE: Final = "views.db"
+BULLETIN_FILE: Final = "notices.db"
 BACKLOG: Final = 2048
 
 _log: Final = structlog.get_logger("gateway")
@@ -64,11 +66,13 @@ class Gateway:
         pages: Callable[[Services], Pages] | None = None,
         *,
         password_parameters: argon2.Parameters = PASSWORD_PARAMETERS,
+        make_sockets: Callable[[Services, Channels], Sockets] = Sockets,
     ) -> None:
         """Not started. Without `pages` there is only the API. Weaker `password_parameters` are for tests and demos
-        only."""
+        only, other `make_sockets` for benchmarks."""
         self._config = config
         self._make_pages = pages
+        self._make_sockets = make_sockets
         self._pages: Pages | None = None
         self._password_parameters = password_parameters
         self._exchange = exchange
@@ -80,6 +84,7 @@ class Gateway:
         self._serving: asyncio.Task[None] | None = None
         self._identity: Identity | None = None
         self._queries: Queries | None = None
+        self._bulletin: Bulletin | None = None
         self._sockets: Sockets | None = None
 
     async def start(self) -> None:
@@ -93,6 +98,7 @@ class Gateway:
 
     async def _open(self, listening: socket.socket) -> None:
         config = self._config
+        channels = Channels(self.feed)
         self._exchange.follow(self.feed.take)
         await self._exchange.start()
         self._identity = Identity(
@@ -101,22 +107,23 @@ class Gateway:
             password_parameters=self._password_parameters,
         )
         self._queries = Queries(config.data / VIEWS_FILE)
-        services = Services(config, self._exchange, self.feed, self._identity, self._queries, self.metrics)
-        try:
-            await services.settle_proposals()
-        except Refused as refused:
-            # The doors open all the same: readers need no commands, and the next start gives them again.
-            _log.warning("approved proposals are given at the next start", reason=refused.code)
-        self._sockets = Sockets(services)
+        self._bulletin = Bulletin(config.data / BULLETIN_FILE)
+        services = Services(
+            config, self._exchange, self.feed, self._identity, self._queries, self.metrics, self._bulletin
+        )
+        await services.settle_proposals()
+        self._sockets = self._make_sockets(services, channels)
         routes, files = routes_of(services), list[BaseRoute]()
         if self._make_pages is not None:
             pages = self._pages = self._make_pages(services)
             routes, files = [*routes, *pages.routes], [*pages.static]
         http = Http(self._identity, lambda: self.feed.number, self.metrics.observe_request, self._pages)
         app = http.application(routes, files)
+        # A redirect to the path with another end would be made of the Host header, which anybody may forge.
+        app.router.redirect_slashes = False
         self._server = _Server(
             uvicorn.Config(
-                app,
+                Headed(app),
                 loop="none",
                 http="httptools",
                 # Upgrades go to our own protocol, past the HTTP application (gateway/ws.py).
@@ -153,6 +160,8 @@ class Gateway:
             self._queries.close()
         if self._identity is not None:
             self._identity.close()
+        if self._bulletin is not None:
+            self._bulletin.close()
 
     async def _serve(self, server: "_Server", listening: socket.socket) -> None:
         try:
@@ -195,5 +204,6 @@ def settings_of(config: Config, port: int) -> Settings:
         session_absolute=given.absolute_hours * 3600,
         manual=Rate(given.manual_per_second, given.manual_burst),
         keys=Rate(given.key_per_second, given.key_burst),
+        operator_totp=given.operator_totp,
         credit_limits=dict.fromkeys(currency_digits(), given.credit_above),
     )

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from kirmash.bulletin import Bulletin
 from kirmash.config import Config
 from kirmash.gateway.exchange import Exchange
 from kirmash.gateway.feed import Feed, JsonObject
@@ -56,6 +57,7 @@ class Services:
         identity: Identity,
         queries: Queries,
         metrics: Metrics,
+        bulletin: Bulletin,
     ) -> None:
         self.config = config
         self.exchange = exchange
@@ -63,6 +65,7 @@ class Services:
         self.identity = identity
         self.queries = queries
         self.metrics = metrics
+        self.bulletin = bulletin
         self.recall = Recall(feed, queries)
 
     def actor(self, who: Who) -> Actor:
@@ -112,7 +115,11 @@ class Services:
             if isinstance(outcome, Refused):
                 given.append(outcome)
                 continue
-            made = Given(outcome, await self.lines(outcome, actor, command, who.participant))
+            try:
+                made = Given(outcome, await self.lines(outcome, actor, command, who.participant))
+            except Refused as unshown:
+                given.append(unshown)
+                continue
             self.metrics.counted(name, rejected=made.rejected)
             given.append(made)
         return given

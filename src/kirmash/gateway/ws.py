@@ -14,8 +14,8 @@ from msgspec import UNSET
 from starlette.requests import cookie_parser
 from websockets.http11 import Request
 
-from kirmash.gateway.app import LANGUAGES, SESSION_COOKIE
-from kirmash.gateway.feed import Told
+from kirmash.gateway.app import SESSION_COOKIE, asked_language, language_for
+from kirmash.gateway.feed import Feed, Told
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.services import Services
 from kirmash.gateway.sockets.channels import PrivateChannels, PublicChannels, frame_of
@@ -32,19 +32,40 @@ PATH: Final = "/ws/v1"
 _FORMATS: Final = {form.value: form for form in Format}
 
 
+class Channels:
+    """What is kept for those who resume. Made before the exchange is followed, so that it holds the last records also
+    right after a gateway's start (`CoreSettings.resumable_records`)."""
+
+    def __init__(self, feed: Feed, limits: SocketLimits | None = None) -> None:
+        self.limits: Final = limits or SocketLimits()
+        self.public: Final = PublicChannels(feed, self.limits)
+        self.private: Final = PrivateChannels(feed, self.limits)
+        feed.listen(self._told, self._restarted)
+
+    def _told(self, told: Told) -> None:
+        self.public.publish(told.public)
+        self.private.publish(told)
+
+    def _restarted(self) -> None:
+        self.public.restart()
+        self.private.restart()
+
+
 class Sockets:
     """All WebSockets of a gateway."""
 
-    def __init__(self, services: Services, limits: SocketLimits | None = None) -> None:
+    def __init__(self, services: Services, channels: Channels | None = None) -> None:
+        """Over channels that follow the feed already, or over new ones."""
+        channels = channels or Channels(services.feed)
         self._services = services
-        self._limits = limits or SocketLimits()
-        self._public = PublicChannels(services.feed, self._limits)
-        self._private = PrivateChannels(services.feed, self._limits)
+        self._limits = channels.limits
+        self._public = channels.public
+        self._private = channels.private
         self._guard = Guard(services)
         self._connections: dict[Connection, None] = {}
         self._closing = False
         self._shared = Shared(services, self._limits, self._public, self._private, self._guard, self._gone, set())
-        services.feed.listen(self._told, self._restarted)
+        services.feed.listen(lambda _: None, self._restarted)
         self._loop = asyncio.get_running_loop()
         self._standing_at = self._loop.time()
         self._sweeping: asyncio.TimerHandle = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
@@ -73,10 +94,10 @@ class Sockets:
                 problem = Problem(403, "forbidden", "a session is good for the exchange's own pages only", cure=cure)
                 return self._turn(problem, request)
             who = self._resolved(token)
-        language = _language(request, who)
+        asked = asked_language(request.headers.get_all("Accept-Language"))
 
         def make(wire: Wire) -> Connection:
-            connection = Connection(self._shared, wire, form or Format.JSON, who, language)
+            connection = Connection(self._shared, wire, form or Format.JSON, who, asked)
             self._connections[connection] = None
             self._services.metrics.connections.set(len(self._connections))
             return connection
@@ -106,17 +127,12 @@ class Sockets:
             return None
 
     def _turn(self, problem: Problem, request: Request) -> Turned:
-        return Turned(problem.status, msgspec.json.encode(problem.value(_language(request, None))))
+        language = language_for(asked_language(request.headers.get_all("Accept-Language")), None)
+        return Turned(problem.status, msgspec.json.encode(problem.value(language)))
 
     # What happens --------------------------------------------------------------------------------------------------
 
-    def _told(self, told: Told) -> None:
-        self._public.publish(told.public)
-        self._private.publish(told)
-
     def _restarted(self) -> None:
-        self._public.restart()
-        self._private.restart()
         for connection in tuple(self._connections):
             connection.restarted()
 
@@ -156,12 +172,3 @@ def _cookie(request: Request) -> str | None:
         if token is not None:
             return token
     return None
-
-
-def _language(request: Request, who: Who | None) -> str:
-    """As of an HTTP request: what it asks for first, else what the login prefers."""
-    for part in request.headers.get("Accept-Language", "").split(","):
-        tag = part.split(";")[0].strip().split("-")[0].lower()
-        if tag in LANGUAGES:
-            return tag
-    return who.language if who is not None and who.language in LANGUAGES else LANGUAGES[0]

@@ -8,6 +8,7 @@ from kirmash.gateway.api.commands import command_routes
 from kirmash.gateway.api.journal import journal_routes
 from kirmash.gateway.api.managing import managing_routes
 from kirmash.gateway.api.market import market_routes
+from kirmash.gateway.api.notices import notices_routes
 from kirmash.gateway.api.openapi import openapi_routes
 from kirmash.gateway.api.registers import register_routes
 from kirmash.gateway.api.running import running_routes
@@ -25,5 +26,6 @@ def routes_of(services: Services) -> list[Route]:
         *register_routes(services),
         *managing_routes(services),
         *journal_routes(services),
+        *notices_routes(services),
     ]
     return [*routes, *openapi_routes(routes)]

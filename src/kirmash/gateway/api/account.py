@@ -4,7 +4,8 @@ The cookie is the only thing that is set here, and it is renewed whenever identi
 code is handed on and kept nowhere.
 """
 
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 from starlette.responses import Response
@@ -107,7 +108,7 @@ class Account:
             raise Problem(415, "not_json", "the body has to be application/json")
         body: LoginBody = call.body
         previous = call.request.cookies.get(SESSION_COOKIE)
-        opened = await self._identity.login(body.name, body.password, _address(call), body.code, previous)
+        opened = await self._identity.login(body.name, body.password, call.address, body.code, previous)
         return self._opened(opened)
 
     async def logout(self, call: Call) -> Response:
@@ -125,14 +126,14 @@ class Account:
 
     async def password(self, call: Call) -> Answered:
         body: PasswordBody = call.body
-        opened = await self._identity.change_password(_token(call), body.old, body.new, _address(call))
+        opened = await self._identity.change_password(_token(call), body.old, body.new, call.address)
         return self._opened(opened)
 
     async def start_totp(self, call: Call) -> SecondFactor:
         return SecondFactor(self._identity.start_totp(_token(call)))
 
     async def confirm_totp(self, call: Call) -> Answered:
-        return self._opened(self._identity.confirm_totp(_token(call), call.body.code, _address(call)))
+        return self._opened(self._identity.confirm_totp(_token(call), call.body.code, call.address))
 
     async def sessions(self, call: Call) -> Sessions:
         who = call.caller
@@ -181,12 +182,8 @@ def _token(call: Call) -> str:
     return token
 
 
-def _address(call: Call) -> str:
-    return call.request.client.host if call.request.client is not None else ""
-
-
-_OWN: Final[dict[str, Any]] = {"rule": Rule.SIGNED_IN, "tag": TAG}
-_SESSION_ONLY: Final[dict[str, Any]] = _OWN | {"by_session": True}
+_own = partial(Route, rule=Rule.SIGNED_IN, tag=TAG)
+_by_session = partial(Route, rule=Rule.SIGNED_IN, tag=TAG, by_session=True)
 
 
 def account_routes(services: Services) -> list[Route]:
@@ -209,23 +206,20 @@ def _coming_and_going(it: Account) -> list[Route]:
             problems=(401, 415, 429, 503),
             example={"name": "anna", "password": "correct horse battery staple"},
         ),
-        Route(
-            method="POST", path=f"{PREFIX}/logout", handler=it.logout, summary="End this session", status=204, **_OWN
-        ),
-        Route(
+        _own(method="POST", path=f"{PREFIX}/logout", handler=it.logout, summary="End this session", status=204),
+        _own(
             method="GET",
             path=f"{PREFIX}/me",
             handler=it.me,
             summary="Who is signed in, and the token that forms need",
             response=Me,
-            **_OWN,
         ),
     ]
 
 
 def _secrets(it: Account) -> list[Route]:
     return [
-        Route(
+        _by_session(
             method="POST",
             path=f"{PREFIX}/password",
             handler=it.password,
@@ -233,18 +227,16 @@ def _secrets(it: Account) -> list[Route]:
             body=PasswordBody,
             response=Me,
             problems=(401, 409, 422, 429, 503),
-            **_SESSION_ONLY,
         ),
-        Route(
+        _by_session(
             method="POST",
             path=f"{PREFIX}/totp",
             handler=it.start_totp,
             summary="Begin a second factor",
             response=SecondFactor,
             problems=(409,),
-            **_SESSION_ONLY,
         ),
-        Route(
+        _by_session(
             method="POST",
             path=f"{PREFIX}/totp/confirm",
             handler=it.confirm_totp,
@@ -252,36 +244,33 @@ def _secrets(it: Account) -> list[Route]:
             body=CodeBody,
             response=Me,
             problems=(401, 409, 429),
-            **_SESSION_ONLY,
         ),
     ]
 
 
 def _sessions(it: Account) -> list[Route]:
     return [
-        Route(
+        _own(
             method="GET",
             path=f"{PREFIX}/me/sessions",
             handler=it.sessions,
             summary="One's running sessions",
             response=Sessions,
-            **_OWN,
         ),
-        Route(
+        _by_session(
             method="DELETE",
             path=f"{PREFIX}/me/sessions/{{session}}",
             handler=it.end_session,
             summary="End one of one's sessions",
             status=204,
             problems=(404,),
-            **_SESSION_ONLY,
         ),
     ]
 
 
 def _keys(it: Account) -> list[Route]:
     return [
-        Route(
+        _own(
             method="GET",
             path=f"{PREFIX}/keys",
             handler=it.keys,
@@ -289,9 +278,8 @@ def _keys(it: Account) -> list[Route]:
             query=KeysQuery,
             response=KeyList,
             problems=(404,),
-            **_OWN,
         ),
-        Route(
+        _by_session(
             method="POST",
             path=f"{PREFIX}/keys",
             handler=it.add_key,
@@ -301,15 +289,13 @@ def _keys(it: Account) -> list[Route]:
             status=201,
             problems=(401, 404, 409),
             example={"public": "3NLYeJmYuVTTJbtXTOBcVIjl0ZOg2uIYHTC3m2vhdGQ=", "label": "the warehouse's program"},
-            **_SESSION_ONLY,
         ),
-        Route(
+        _by_session(
             method="DELETE",
             path=f"{PREFIX}/keys/{{key}}",
             handler=it.revoke_key,
             summary="Revoke a key",
             status=204,
             problems=(404,),
-            **_SESSION_ONLY,
         ),
     ]

@@ -164,9 +164,9 @@ def _command_route(services: Services, name: str, described: JsonObject) -> Rout
         if call.query.dry_run:
             lines = await services.rehearse(who, name, command, origin_of(who))
             return _rehearsed(name, lines, call.language)
-        if _needs_second(services, who, name, values):
+        if needs_second(services, who, name, values):
             reason = call.query.reason or values.get("reason") or name
-            proposal = services.identity.propose(who, name, values, reason)
+            proposal = services.identity.propose(who, name, values, reason, client_id)
             return Answered(
                 Proposed(proposal=proposal_of(proposal)), 202, {"Location": f"{PREFIX}/proposals/{proposal.id}"}
             )
@@ -204,7 +204,8 @@ def _command_route(services: Services, name: str, described: JsonObject) -> Rout
 _FOUR_EYES: Final = frozenset({"annul_deal", "cancel_session", "credit_deposit"})
 
 
-def _needs_second(services: Services, who: Who, name: str, values: JsonObject) -> bool:
+def needs_second(services: Services, who: Who, name: str, values: JsonObject) -> bool:
+    """Whether an operator's command has to be proposed for a second operator to approve."""
     return (
         services.config.identity.four_eyes
         and who.role is Role.OPERATOR

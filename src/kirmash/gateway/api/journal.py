@@ -60,7 +60,8 @@ class JournalProof(Struct, frozen=True, kw_only=True):
     head: dict[str, Any]
 
 
-def _shown(found: Recorded) -> JournalRecord:
+def shown_record(found: Recorded) -> JournalRecord:
+    """What the core answered, as it is given out; there has to be a record."""
     record = codec.decode_record(found.records[0])
     command, *events = [msgspec.json.decode(line, type=dict[str, Any]) for line in show_record(record)]
     for name in ("at", "by", "id"):
@@ -90,7 +91,7 @@ def journal_routes(services: Services) -> list[Route]:
         found = await services.exchange.record(path_number(call, "number"))
         if not found.records:
             raise missing("record")
-        return _shown(found)
+        return shown_record(found)
 
     async def proof(call: Call) -> JournalProof:
         found = await services.exchange.record(path_number(call, "number"), proof=True)

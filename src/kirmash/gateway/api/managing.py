@@ -1,11 +1,13 @@
 """Who keeps order: logins (operators), kill switches (administrators and operators), proposals of two (operators).
 
 A kill switch that goes on also cancels what is open: each cancellation is a mass_cancel of the market, given in the
-trader's own name where one trader is stopped, else by the operator; what the phase keeps is reported.
+trader's own name where one trader is stopped, else by the operator; what the phase keeps is reported. Whose orders are
+to be cancelled is never asked of the views, which may lag: every trader of the participant is gone through.
 """
 
 import secrets
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -21,7 +23,7 @@ from kirmash.gateway.api.shown import (
     proposal_of,
     switch_of,
 )
-from kirmash.gateway.problems import JsonObject, refused_problem
+from kirmash.gateway.problems import JsonObject, Problem, refused_problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.identity import Approved, NewLogin, NotAllowed, ProposalOver, Role, State, Subject, Who
@@ -94,11 +96,12 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
 
 class Switched(Struct, frozen=True, kw_only=True):
-    """The switch, what was cancelled by it, and the orders that stay because the phase lets nobody cancel them."""
+    """The switch, what was cancelled by it, and the orders that stay because the phase lets nobody cancel them; null
+    where the views lag too far to say which."""
 
     switch: SwitchShown
     cancellations: list[Cancelled]
-    still_open: list[rows.Order]
+    still_open: list[rows.Order] | None
 
 
 class SwitchList(Struct, frozen=True):
@@ -178,9 +181,7 @@ class Managing:
         if not body.on:
             return Switched(switch=switch_of(made), cancellations=[], still_open=[])
         cancellations = await self._cancel(who, body.kind, body.subject)
-        numbers = [entry.number for entry in cancellations if entry.number is not None]
-        await self._services.feed.views_at(max(numbers, default=0), VIEWS_SECONDS)
-        still_open = await read(lambda: self._open_orders(body.kind, body.subject, call.own))
+        still_open = await self._still_open(body.kind, body.subject, call.own)
         return Switched(switch=switch_of(made), cancellations=cancellations, still_open=still_open)
 
     async def _cancel(self, who: Who, kind: Subject, subject: str) -> list[Cancelled]:
@@ -188,8 +189,8 @@ class Managing:
         if kind is Subject.TRADER:
             traders, actor = [subject], Actor(ActorKind.TRADER, subject)
         else:
-            open_orders = await read(lambda: self._open_orders(kind, subject, None))
-            traders = sorted({order.trader for order in open_orders})
+            owners = self._services.feed.private.owners.traders
+            traders = sorted(trader for trader, participant in owners.items() if participant == subject)
             actor = KILL_SWITCH if who.operator is None else Actor(ActorKind.OPERATOR, who.operator)
         done: list[Cancelled] = []
         for session in self._services.feed.board.sessions():
@@ -204,9 +205,9 @@ class Managing:
             answer = await self._services.exchange.submit(
                 actor, "kill-switch", f"kill.{secrets.token_hex(12)}", command
             )
+            lines = await self._services.lines(answer, actor, command, None)
         except Refused as refused:
             return Cancelled(session=session, trader=trader, number=None, cancelled=0, kept=0, problem=refused.code)
-        lines = await self._services.lines(answer, actor, command, None)
         last: JsonObject = lines[-1]
         rejected = last["event"] == "command_rejected"
         return Cancelled(
@@ -217,6 +218,17 @@ class Managing:
             kept=0 if rejected else last["kept"],
             problem=last["reasons"][0]["reason"] if rejected else None,
         )
+
+    async def _still_open(self, kind: Subject, subject: str, scope: str | None) -> list[rows.Order] | None:
+        """What is open now, after the cancellations; None where the views cannot say it."""
+        feed = self._services.feed
+        if not await feed.views_at(feed.number, VIEWS_SECONDS):
+            return None
+        try:
+            return await read(lambda: self._open_orders(kind, subject, scope))
+        except Problem:
+            # The orders are cancelled; that the views cannot be read must not hide it.
+            return None
 
     def _open_orders(self, kind: Subject, subject: str, scope: str | None) -> list[rows.Order]:
         """The open orders of a subject, as far as `scope` may know of them."""
@@ -268,13 +280,7 @@ def managing_routes(services: Services) -> list[Route]:
 
 
 def _login_routes(it: Managing) -> list[Route]:
-    login: dict[str, Any] = {
-        "method": "POST",
-        "rule": Rule.OPERATOR,
-        "tag": LOGINS,
-        "by_session": True,
-        "problems": (404, 409),
-    }
+    change = partial(Route, method="POST", rule=Rule.OPERATOR, tag=LOGINS, by_session=True, problems=(404, 409))
     return [
         Route(
             method="GET",
@@ -286,7 +292,7 @@ def _login_routes(it: Managing) -> list[Route]:
             query=LoginsQuery,
             response=LoginList,
         ),
-        Route(
+        change(
             path=f"{PREFIX}/logins",
             handler=it.add,
             summary="Make a login with a one-time password",
@@ -294,31 +300,27 @@ def _login_routes(it: Managing) -> list[Route]:
             response=ProvisionedShown,
             status=201,
             example={"name": "anna", "role": "trader", "participant": "alfa", "trader": "anna-1"},
-            **login,
         ),
-        Route(
+        change(
             path=f"{PREFIX}/logins/{{login}}/block",
             handler=it.block,
             summary="Block a login: its sessions end, its keys are refused",
             body=ReasonBody,
             response=LoginShown,
-            **login,
         ),
-        Route(
+        change(
             path=f"{PREFIX}/logins/{{login}}/unblock",
             handler=it.unblock,
             summary="Unblock a login",
             body=ReasonBody,
             response=LoginShown,
-            **login,
         ),
-        Route(
+        change(
             path=f"{PREFIX}/logins/{{login}}/reset",
             handler=it.reset,
             summary="A new one-time password; all sessions end",
             body=ResetBody,
             response=ProvisionedShown,
-            **login,
         ),
     ]
 

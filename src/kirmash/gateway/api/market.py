@@ -1,17 +1,21 @@
 """Public market data: cards, instruments, sessions with books and results, tape, bars. No journal number and nobody's
 name stands in any of it, save in the register of a session, which is the parties' own."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from kirmash.data import SECTIONS
 from kirmash.gateway.api.asking import PREFIX as API
-from kirmash.gateway.api.asking import AtNumber, Ordinal, Window, missing, view, wait_for_views
+from kirmash.gateway.api.asking import Ask, AtNumber, Ordinal, Window, missing, view, wait_for_views
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.publication.updates import BookSnapshot
 from kirmash.queries import Queries, rows
+from kirmash.queries.asking import LIMIT_MAX
 
 TAG: Final = "market data"
 
@@ -72,6 +76,15 @@ class BookQuery(AtNumber, frozen=True, kw_only=True):
     depth: Ordinal | None = None
 
 
+class SectionShown(Struct, frozen=True, kw_only=True):
+    """A section: its cards (each once, whatever versions it has), its instruments, its sessions that are not over."""
+
+    section: str
+    cards: int
+    instruments: int
+    sessions: int
+
+
 class SessionDetail(Struct, frozen=True, kw_only=True):
     """A session with its plan, its deposits and its head figures, one a currency."""
 
@@ -79,6 +92,29 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
     phases: list[rows.SessionPhase]
     deposit: list[rows.SessionDeposit]
     totals: list[rows.SessionTotal]
+
+
+def _sections(queries: Queries, _: Call, __: dict[str, Any]) -> list[SectionShown]:
+    shelf = queries.shelf()
+    cards = Counter(it.section for it in shelf.cards.values())
+    sessions = Counter(it.section for it in _running(queries))
+    return [
+        SectionShown(
+            section=name, cards=cards[name], instruments=shelf.of_section.get(name, 0), sessions=sessions[name]
+        )
+        for name in [*SECTIONS, *sorted((cards.keys() | sessions.keys()) - set(SECTIONS))]
+    ]
+
+
+def _running(queries: Queries) -> Iterator[rows.Session]:
+    """All sessions that are not over."""
+    cursor: str | None = None
+    while True:
+        page = queries.sessions(ended=False, limit=LIMIT_MAX, cursor=cursor)
+        yield from page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _session(queries: Queries, call: Call, _: dict[str, Any]) -> SessionDetail | None:
@@ -90,11 +126,11 @@ def _session(queries: Queries, call: Call, _: dict[str, Any]) -> SessionDetail |
         session=found[0],
         phases=queries.session_phases(name),
         deposit=queries.session_deposits(name),
-        totals=queries.session_totals(name),
+        totals=queries.session_totals(name, public=not _is_insider(call)),
     )
 
 
-def _in_session(ask: Callable[[Queries, str, Call, dict[str, Any]], Any]) -> Any:
+def _in_session(ask: Callable[[Queries, str, Call, dict[str, Any]], Any]) -> Ask:
     """Asks about a session of the path; None where there is none."""
 
     def asked(queries: Queries, call: Call, given: dict[str, Any]) -> Any:
@@ -120,13 +156,23 @@ class _Adding:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def __call__(self, path: str, summary: str, ask: Any, row: Any, query: type[AtNumber], **more: Any) -> Route:
-        rule = more.pop("rule", Rule.PUBLIC)
+    def __call__(
+        self,
+        path: str,
+        summary: str,
+        ask: Ask,
+        row: Any,
+        query: type[AtNumber],
+        *,
+        rule: Rule = Rule.PUBLIC,
+        **more: str,
+    ) -> Route:
         return view(self._services, path, rule, summary, ask, tag=TAG, row=row, query=query, **more)
 
 
 def _goods(add: _Adding) -> list[Route]:
     return [
+        add("/sections", "Sections, with what is in them", _sections, SectionShown, AtNumber),
         add("/cards", "Commodity cards, all versions", lambda q, _, f: q.cards(**f), rows.Card, CardsQuery),
         add(
             "/instruments",
@@ -174,7 +220,7 @@ def _sessions(add: _Adding) -> list[Route]:
         add(
             "/sessions/{session}/results",
             "What came of each instrument",
-            _in_session(lambda q, name, _, f: q.results(name, **f)),
+            _in_session(lambda q, name, c, f: q.results(name, public=not _is_insider(c), **f)),
             rows.Result,
             InstrumentFilter,
         ),
@@ -199,8 +245,7 @@ def _book(services: Services) -> Route:
         depth = call.query.depth
         if depth is None:
             return found
-        cut: dict[str, Any] = {name: getattr(found, name) for name in found.__struct_fields__}
-        return BookSnapshot(**{**cut, "bids": found.bids[:depth], "asks": found.asks[:depth]})
+        return replace(found, bids=found.bids[:depth], asks=found.asks[:depth])
 
     return Route(
         method="GET",
@@ -236,7 +281,7 @@ def _data(add: _Adding) -> list[Route]:
         add(
             "/bars/sessions",
             "An instrument by session, the latest first",
-            lambda q, _, f: q.session_bars(f.pop("instrument"), **f),
+            lambda q, c, f: q.session_bars(f.pop("instrument"), public=not _is_insider(c), **f),
             rows.Result,
             SessionBarsQuery,
         ),

@@ -3,9 +3,10 @@
 The scope is always `Call.own`; a filter can only narrow it. Of what is another's nobody learns even that it is there.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from kirmash.gateway.api.asking import AtNumber, Ordinal, Window, path_number, view
+from kirmash.gateway.api.asking import Ask, AtNumber, Ordinal, Window, path_number, view
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
@@ -124,8 +125,8 @@ def _order_history(queries: Queries, call: Call, given: dict[str, Any]) -> Any:
     return queries.order_events(scope=call.own, order=order, **given)
 
 
-def _order_events(queries: Queries, call: Call, given: dict[str, Any]) -> Any:
-    return queries.order_events(scope=call.own, **given)
+Of = Callable[..., Any]
+"""A method of Queries."""
 
 
 class _Adding:
@@ -134,27 +135,37 @@ class _Adding:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def view(self, path: str, summary: str, tag: str, ask: Any, row: Any, query: type[AtNumber], **more: Any) -> Route:
-        rule = more.pop("rule", Rule.PARTICIPANT)
+    def view(
+        self,
+        path: str,
+        summary: str,
+        tag: str,
+        ask: Ask,
+        row: Any,
+        query: type[AtNumber],
+        *,
+        rule: Rule = Rule.PARTICIPANT,
+        **more: str,
+    ) -> Route:
         return view(self._services, path, rule, summary, ask, tag=tag, row=row, query=query, **more)
 
-    def listed(self, path: str, summary: str, tag: str, name: str, row: Any, query: type[AtNumber]) -> Route:
-        """A list that the queries give by this name."""
-        return self.view(path, summary, tag, lambda q, c, f: getattr(q, name)(scope=c.own, **f), row, query)
+    def listed(self, path: str, summary: str, tag: str, of: Of, row: Any, query: type[AtNumber]) -> Route:
+        """A list of the queries."""
+        return self.view(path, summary, tag, lambda q, c, f: of(q, scope=c.own, **f), row, query)
 
-    def single(self, path: str, summary: str, tag: str, name: str, row: Any, what: str) -> Route:
+    def single(self, path: str, summary: str, tag: str, of: Of, row: Any, what: str) -> Route:
         """The one row of such a list that has the id in the path."""
 
         def ask(queries: Queries, call: Call, _: dict[str, Any]) -> Any:
-            return getattr(queries, name)(scope=call.own, **{what: call.path[what]}, limit=1)
+            return of(queries, scope=call.own, **{what: call.path[what]}, limit=1)
 
         return self.view(path, summary, tag, ask, row, AtNumber, one=what)
 
-    def numbered(self, path: str, summary: str, tag: str, name: str, row: Any, what: str) -> Route:
+    def numbered(self, path: str, summary: str, tag: str, of: Of, row: Any, what: str) -> Route:
         """The row with the number in the path."""
 
         def ask(queries: Queries, call: Call, _: dict[str, Any]) -> Any:
-            return getattr(queries, name)(path_number(call, what), scope=call.own)
+            return of(queries, path_number(call, what), scope=call.own)
 
         return self.view(path, summary, tag, ask, row, AtNumber, one=what)
 
@@ -167,20 +178,24 @@ def register_routes(services: Services) -> list[Route]:
 
 def _registers(add: _Adding) -> list[Route]:
     return [
-        add.listed("/participants", "Participants", REGISTERS, "participants", rows.Participant, ParticipantsQuery),
+        add.listed(
+            "/participants", "Participants", REGISTERS, Queries.participants, rows.Participant, ParticipantsQuery
+        ),
         add.single(
             "/participants/{participant}",
             "One participant",
             REGISTERS,
-            "participants",
+            Queries.participants,
             rows.Participant,
             "participant",
         ),
-        add.listed("/clients", "Clients of brokers", REGISTERS, "clients", rows.Client, ClientsQuery),
-        add.single("/clients/{client}", "One client", REGISTERS, "clients", rows.Client, "client"),
-        add.listed("/traders", "Traders", REGISTERS, "traders", rows.Trader, TradersQuery),
-        add.single("/traders/{trader}", "One trader", REGISTERS, "traders", rows.Trader, "trader"),
-        add.listed("/permissions", "Permissions in force", REGISTERS, "permissions", rows.Permission, PermissionsQuery),
+        add.listed("/clients", "Clients of brokers", REGISTERS, Queries.clients, rows.Client, ClientsQuery),
+        add.single("/clients/{client}", "One client", REGISTERS, Queries.clients, rows.Client, "client"),
+        add.listed("/traders", "Traders", REGISTERS, Queries.traders, rows.Trader, TradersQuery),
+        add.single("/traders/{trader}", "One trader", REGISTERS, Queries.traders, rows.Trader, "trader"),
+        add.listed(
+            "/permissions", "Permissions in force", REGISTERS, Queries.permissions, rows.Permission, PermissionsQuery
+        ),
         add.view(
             "/profiles",
             "The latest profile of each person, by its hash",
@@ -195,8 +210,8 @@ def _registers(add: _Adding) -> list[Route]:
 
 def _trading(add: _Adding) -> list[Route]:
     return [
-        add.listed("/orders", "Orders, the latest first", TRADING, "orders", rows.Order, OrdersQuery),
-        add.numbered("/orders/{order}", "One order", TRADING, "order", rows.Order, "order"),
+        add.listed("/orders", "Orders, the latest first", TRADING, Queries.orders, rows.Order, OrdersQuery),
+        add.numbered("/orders/{order}", "One order", TRADING, Queries.order, rows.Order, "order"),
         add.view(
             "/orders/{order}/history",
             "What happened to an order",
@@ -206,24 +221,24 @@ def _trading(add: _Adding) -> list[Route]:
             OrderEventsQuery,
             of="order",
         ),
-        add.view(
+        add.listed(
             "/order-events",
             "What happened to all orders of a participant, by number",
             TRADING,
-            _order_events,
+            Queries.order_events,
             rows.OrderEvent,
             AllOrderEventsQuery,
         ),
-        add.listed("/deals", "Deals, the latest first", TRADING, "deals", rows.Deal, DealsQuery),
-        add.numbered("/deals/{deal}", "One deal", TRADING, "deal", rows.Deal, "deal"),
-        add.listed("/contracts", "Contracts", TRADING, "contracts", rows.Contract, ContractsQuery),
-        add.numbered("/contracts/{deal}", "The contract of a deal", TRADING, "contract", rows.Contract, "deal"),
+        add.listed("/deals", "Deals, the latest first", TRADING, Queries.deals, rows.Deal, DealsQuery),
+        add.numbered("/deals/{deal}", "One deal", TRADING, Queries.deal, rows.Deal, "deal"),
+        add.listed("/contracts", "Contracts", TRADING, Queries.contracts, rows.Contract, ContractsQuery),
+        add.numbered("/contracts/{deal}", "The contract of a deal", TRADING, Queries.contract, rows.Contract, "deal"),
     ]
 
 
 def _money(add: _Adding) -> list[Route]:
     return [
-        add.listed("/accounts", "Deposit accounts", MONEY, "accounts", rows.Account, MoneyQuery),
+        add.listed("/accounts", "Deposit accounts", MONEY, Queries.accounts, rows.Account, MoneyQuery),
         add.view(
             "/statement",
             "What moved the accounts of a participant",
@@ -232,7 +247,9 @@ def _money(add: _Adding) -> list[Route]:
             rows.StatementLine,
             StatementQuery,
         ),
-        add.listed("/credits", "Money that came in", MONEY, "credits", rows.Credit, MoneyQuery),
-        add.listed("/withdrawals", "Withdrawals", MONEY, "withdrawals", rows.Withdrawal, WithdrawalsQuery),
-        add.single("/withdrawals/{withdrawal}", "One withdrawal", MONEY, "withdrawals", rows.Withdrawal, "withdrawal"),
+        add.listed("/credits", "Money that came in", MONEY, Queries.credits, rows.Credit, MoneyQuery),
+        add.listed("/withdrawals", "Withdrawals", MONEY, Queries.withdrawals, rows.Withdrawal, WithdrawalsQuery),
+        add.single(
+            "/withdrawals/{withdrawal}", "One withdrawal", MONEY, Queries.withdrawals, rows.Withdrawal, "withdrawal"
+        ),
     ]

@@ -5,6 +5,7 @@ is private to a participant.
 """
 
 import datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
 from kirmash.gateway.api.asking import PREFIX
+from kirmash.gateway.api.problem_page import problem_page_route
 from kirmash.gateway.problems import explanation
 from kirmash.gateway.readiness import Check, Readiness
 from kirmash.gateway.routes import Answered, Call, Route, Rule
@@ -151,16 +153,15 @@ class Running:
 def running_routes(services: Services) -> list[Route]:
     """Health, readiness, metrics, time, status, reasons."""
     it = Running(services)
-    common: dict[str, Any] = {"method": "GET", "rule": Rule.PUBLIC, "tag": TAG}
+    public = partial(Route, method="GET", rule=Rule.PUBLIC, tag=TAG)
     return [
-        Route(path="/healthz", handler=it.health, summary="This process lives", response=Health, **common),
-        Route(
+        public(path="/healthz", handler=it.health, summary="This process lives", response=Health),
+        public(
             path="/readyz",
             handler=it.ready,
             summary="The exchange can do its work",
             response=Ready,
             answers={503: ("Not every check is good", Ready)},
-            **common,
         ),
         Route(
             method="GET",
@@ -171,20 +172,19 @@ def running_routes(services: Services) -> list[Route]:
             tag=TAG,
             media_type="text/plain",
         ),
-        Route(path=f"{PREFIX}/time", handler=it.time, summary="The server's time", response=Now, **common),
-        Route(
+        problem_page_route(TAG),
+        public(path=f"{PREFIX}/time", handler=it.time, summary="The server's time", response=Now),
+        public(
             path=f"{PREFIX}/status",
             handler=it.status,
             summary="Whether commands are taken",
             response=ExchangeStatus,
             problems=(503,),
-            **common,
         ),
-        Route(
+        public(
             path=f"{PREFIX}/reasons",
             handler=it.reasons,
             summary="Every reason for which the exchange rejects a command",
             response=Reasons,
-            **common,
         ),
     ]

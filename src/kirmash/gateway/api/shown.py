@@ -22,7 +22,8 @@ def _text_or_none(nanoseconds: int | None) -> str | None:
 
 class Me(Struct, frozen=True, kw_only=True):
     """Who is signed in. `csrf` goes into the header X-CSRF-Token of every request that changes something; a program
-    that signs its requests needs none, and gets null. With `must_change` only the password can be changed."""
+    that signs its requests needs none, and gets null. With `must_change` only the password can be changed, with
+    `must_enrol` only a second factor be set up."""
 
     login: str
     role: str
@@ -33,6 +34,7 @@ class Me(Struct, frozen=True, kw_only=True):
     via: str
     scopes: list[str]
     must_change: bool
+    must_enrol: bool
     csrf: str | None
 
 
@@ -48,6 +50,7 @@ def me_of(who: Who, csrf: str | None) -> Me:
         via=who.via,
         scopes=[scope.value for scope in who.scopes],
         must_change=who.must_change,
+        must_enrol=who.must_enrol,
         csrf=csrf,
     )
 

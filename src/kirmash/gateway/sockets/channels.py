@@ -21,6 +21,8 @@ from kirmash.protocol.ws import Format
 from kirmash.publication.updates import PublicUpdate
 
 FORMATS: Final = tuple(Format)
+PIECE_LINES: Final = 100
+"""Private lines that go out as one message at most, unless they are of one record."""
 _OPCODES: Final = {Format.JSON: TEXT, Format.MSGPACK: BINARY}
 
 
@@ -290,15 +292,17 @@ class PrivateChannels:
         """Tell a commit's lines."""
         for participant, lines in told.private.items():
             own = self._of(participant)
-            prepared = Prepared(lines.number, _private(participant, lines), lines.count)
-            own.kept.append(prepared)
-            own.lines += lines.count
-            while own.lines > self._limits.kept_private:
-                oldest = own.kept.popleft()
-                own.floor = oldest.number
-                own.lines -= oldest.count
-            for reader in tuple(own.readers):
-                reader.told(participant, prepared)
+            # What is read from the journal comes by the thousand; kept as one, it would be forgotten as one.
+            for piece in lines.split() if lines.count > PIECE_LINES else (lines,):
+                prepared = Prepared(piece.number, _private(participant, piece), piece.count)
+                own.kept.append(prepared)
+                own.lines += piece.count
+                while own.lines > self._limits.kept_private:
+                    oldest = own.kept.popleft()
+                    own.floor = oldest.number
+                    own.lines -= oldest.count
+                for reader in tuple(own.readers):
+                    reader.told(participant, prepared)
 
     def restart(self) -> None:
         """Forget what was kept; readers stay."""

@@ -11,14 +11,17 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import structlog
 from msgspec import UNSET
 
+from kirmash.gateway.app import language_for
+from kirmash.gateway.problems import cure_in, said_in
 from kirmash.gateway.routes import Rule
 from kirmash.gateway.services import Services
 from kirmash.gateway.sockets.channels import ALL_SESSIONS, Key, Prepared, PrivateChannels, PublicChannels, frame_of
-from kirmash.gateway.sockets.giving import Giving, shape_refusal
+from kirmash.gateway.sockets.giving import Giving, in_language, shape_refusal
 from kirmash.gateway.sockets.guard import Guard
 from kirmash.gateway.sockets.limits import SocketLimits
 from kirmash.gateway.sockets.reading import BadMessage, Commands, read
@@ -37,8 +40,10 @@ NO_LONGER_SIGNED_IN: Final = 4003
 GOING_AWAY: Final = 1001
 INTERNAL_ERROR: Final = 1011
 
+MISSED_QUERIES: Final = ("order-events", "statement")
+"""The views that give the lines above a number which are no longer at hand here: what befell orders and accounts."""
 RESYNC_QUERIES: Final = ("orders", "deals", "contracts", "accounts", "withdrawals")
-"""The views by which a participant catches up with what is no longer at hand here."""
+"""The views that give the state after them, for who needs no more."""
 
 _log: Final = structlog.get_logger("websocket")
 
@@ -67,13 +72,15 @@ class _Mistake(Exception):
 class Connection:
     """A client behind a wire."""
 
-    def __init__(self, shared: Shared, wire: Wire, form: Format, who: Who | None, language: str) -> None:
+    def __init__(self, shared: Shared, wire: Wire, form: Format, who: Who | None, asked: str | None) -> None:
+        """`asked`: the language that the upgrade asked for, if it did; else it is the login's."""
         self._shared = shared
         self._wire = wire
         self._form = form
         self.who = who
         self._nonce = secrets.token_urlsafe(24)
-        self._giving = Giving(shared.services, language)
+        self._asked = asked
+        self._giving = Giving(shared.services, language_for(asked, who))
         self._loop = asyncio.get_running_loop()
         self._subscriptions: set[Key] = set()
         # By participant, the last journal number that the client is known to have.
@@ -177,7 +184,9 @@ class Connection:
 
     def close(self, code: int, text: str, cure: str | None = None) -> None:
         """Say why, and close."""
-        self._say(ws.Closing(code=code, text=text, cure=cure))
+        language = self._giving.language
+        said = said_in(language, "", text)
+        self._say(ws.Closing(code=code, text=said, cure=None if cure is None else cure_in(language, "", cure)))
         self._wire.close(code, text)
 
     def stop(self) -> None:
@@ -254,6 +263,7 @@ class Connection:
             )
         except Denied as denied:
             raise _Mistake(denied.code, str(denied), cure=denied.cure or None) from None
+        self._giving.language = language_for(self._asked, self.who)
         self._answer(wish, {"who": shown_who(self.who), "number": self._shared.services.feed.number})
 
     # Subscriptions -------------------------------------------------------------------------------------------------
@@ -310,13 +320,16 @@ class Connection:
     def _resync(self, participant: str, after: int) -> None:
         number = self._shared.services.feed.number
         self._followed[participant] = number
+        whose = "" if self.who is not None and self.who.participant else f"participant={quote(participant, safe='')}&"
+        missed = [f"/api/v1/{view}?{whose}after={after}&min_number={number}" for view in MISSED_QUERIES]
+        states = [f"/api/v1/{view}?{whose}min_number={number}" for view in RESYNC_QUERIES]
         self._say(
             ws.Resync(
                 channel="private",
                 participant=participant,
                 after=after,
                 number=number,
-                queries=[f"/api/v1/{view}?min_number={number}" for view in RESYNC_QUERIES],
+                queries=[*missed, *states],
             )
         )
 
@@ -434,7 +447,7 @@ class Connection:
         self._say(ws.Answer(id=wish.id, op=_op_of(wish), result=result))
 
     def _refuse(self, mark: int | str | None, op: str | None, shown: dict[str, Any]) -> None:
-        self._say(ws.Error(id=mark, op=op, **shown))
+        self._say(ws.Error(id=mark, op=op, **in_language(self._giving.language, shown)))
         self._count_mistake()
 
     def _count_mistake(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from kirmash.gateway.problems import denied_problem, explanation, refused_problem
+from kirmash.gateway.problems import cure_in, denied_problem, explanation, refused_problem, said_in
 from kirmash.gateway.services import Given, Services
 from kirmash.gateway.sockets.reading import Commands, Wanted
 from kirmash.gateway.sockets.table import MESSAGES, TRADING, allows
@@ -31,7 +31,8 @@ class Giving:
 
     def __init__(self, services: Services, language: str) -> None:
         self._services: Final = services
-        self._language: Final = language
+        self.language = language
+        """In which texts for people are said."""
 
     async def give(self, who: Who, frames: Sequence[Commands]) -> list[list[JsonObject]]:
         """The results of each frame's items, in their order."""
@@ -44,7 +45,7 @@ class Giving:
             outcomes: list[JsonObject] = []
             for item in frame.items:
                 refusal = throttled or self._judge(who, item, judged)
-                outcomes.append({"client_id": item.client_id} if refusal is None else _named(item, refusal))
+                outcomes.append({"client_id": item.client_id} if refusal is None else self._named(item, refusal))
                 if refusal is None:
                     assert not isinstance(item.command, ShapeError)
                     assert item.client_id is not None
@@ -68,7 +69,7 @@ class Giving:
             return [self._refused(refused)]
         except Denied as denied:
             # A right that ended between the judgement and the command: nothing was given.
-            return [_denied(denied) for _ in wanted]
+            return [in_language(self.language, _denied(denied)) for _ in wanted]
 
     def _throttle(self, who: Who, count: int) -> JsonObject | None:
         allowance = self._services.identity.throttle(who, count)
@@ -105,7 +106,7 @@ class Giving:
         return {
             "code": "four_eyes_needed",
             "text": "this command takes a second operator",
-            "cure": "propose it: POST /api/v1/proposals",
+            "cure": f"give it by POST /api/v1/commands/{name}, which proposes it",
         }
 
     def _outcome(self, outcome: Given | Refused) -> JsonObject:
@@ -119,7 +120,7 @@ class Giving:
         }
         if given.rejected:
             shown["reasons"] = [
-                {**reason, **explanation(reason["reason"], self._language)} for reason in given.lines[0]["reasons"]
+                {**reason, **explanation(reason["reason"], self.language)} for reason in given.lines[0]["reasons"]
             ]
         else:
             shown["events"] = given.lines
@@ -127,7 +128,11 @@ class Giving:
 
     def _refused(self, refused: Refused) -> JsonObject:
         problem = refused_problem(refused)
-        return {"status": "refused", **_without_none(code=problem.code, text=str(refused), field=problem.field)}
+        shown = _without_none(code=problem.code, text=str(refused), field=problem.field)
+        return {"status": "refused", **in_language(self.language, shown)}
+
+    def _named(self, item: Wanted, refusal: JsonObject) -> JsonObject:
+        return {"client_id": item.client_id, "status": "refused", **in_language(self.language, refusal)}
 
 
 def shape_refusal(error: ShapeError) -> JsonObject:
@@ -135,14 +140,20 @@ def shape_refusal(error: ShapeError) -> JsonObject:
     return _without_none(code="shape", text=str(error), field=error.field, rule=error.rule)
 
 
-def _named(item: Wanted, refusal: JsonObject) -> JsonObject:
-    return {"client_id": item.client_id, "status": "refused", **refusal}
+def in_language(language: str, refusal: JsonObject) -> JsonObject:
+    """A refusal with its text and cure in a language."""
+    if language == "en":
+        return refusal
+    shown = {**refusal, "text": said_in(language, refusal["code"], refusal["text"])}
+    if refusal.get("cure") is not None:
+        shown["cure"] = cure_in(language, refusal["code"], refusal["cure"])
+    return shown
 
 
 def _denied(denied: Denied) -> JsonObject:
     retry_after = denied.retry_after if isinstance(denied, Throttled) else None
     problem = denied_problem(denied)
-    shown = _without_none(code=denied.code, text=str(denied), cure=problem.cure, retry_after=retry_after)
+    shown = _without_none(code=denied.code, text=str(problem), cure=problem.cure, retry_after=retry_after)
     return {"status": "refused", **shown}
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from kirmash.gateway.services import CLIENT_ID_CHARACTERS, read_command
+from kirmash.gateway.wording import worded
 from kirmash.messages import commands as c
 from kirmash.messages.kinds import Side, TimeInForce
 from kirmash.messages.limits import TEXT_BYTES_MAX
@@ -199,11 +200,7 @@ def _wish(values: JsonObject, kind: type[ws.Wish]) -> AnyWish:
     try:
         return msgspec.convert(values, kind)  # type: ignore[return-value]  # all in WISHES are of the union
     except msgspec.ValidationError as error:
-        text = str(error)
-        field = text.split(" - at `$.")[1].rstrip("`") if " - at `$." in text else None
-        if field is None and "field `" in text:
-            field = text.split("`")[1]
-        raise ShapeError(field, text.split(" - at `$", maxsplit=1)[0], "PS-0.2") from None
+        raise ShapeError(*worded(error, kind), "PS-0.2") from None
 
 
 def _items(values: JsonObject) -> list[Wanted]:

@@ -60,8 +60,6 @@ def _rows() -> dict[str, Row]:
 
 MESSAGES: Final[dict[str, Row]] = _rows()
 
-_COMMAND_ROWS: Final = frozenset((*COMMANDS, "commands"))
-
 
 def row_of(wish: ws.AnyWish) -> Row:
     """The row of a message that is no command."""
