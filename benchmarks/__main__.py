@@ -1,9 +1,9 @@
-"""`make bench`: python -m benchmarks [market|journal|recovery|projections|path|presenting …] [--messages N]."""
+"""`make bench`: python -m benchmarks [question …] [--messages N]; the questions stand below."""
 
 import argparse
 import importlib
 
-QUESTIONS = ("market", "journal", "recovery", "projections", "path", "presenting")
+QUESTIONS = ("market", "journal", "recovery", "projections", "path", "rest", "presenting", "pages")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from typing_extensions import override
 from benchmarks.exchange import open_exchange, submit
 from benchmarks.measure import RUNS, ratio, show
 from kirmash.config import Config, CoreConfig, GatewayConfig, IdentityConfig, LogConfig
-from kirmash.identity import Identity, NewLogin, Role
+from kirmash.identity import Identity, NewLogin, Opened, Role
 from kirmash.messages import commands as c
 from kirmash.messages.codec import OPERATOR
 from kirmash.messages.kinds import Mechanism, Phase, SelfTrade, Side
@@ -49,13 +49,13 @@ def run(messages: int) -> None:  # noqa: ARG001 (every question has it; a whole 
     """Print latencies, rates and their ratios."""
     with (
         tempfile.TemporaryDirectory(dir=".") as parent,
-        _Served(Path(parent)) as served,
+        Served(Path(parent)) as served,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_measure(served))
 
 
-async def _measure(served: "_Served") -> None:
+async def _measure(served: "Served") -> None:
     sync = [_fdatasync(served.folder) for _ in range(RUNS)]
     await _one_in_flight(served, sync)
     await _many(served, "50 connections", CONNECTIONS, 1, ORDERS)
@@ -64,12 +64,12 @@ async def _measure(served: "_Served") -> None:
     await _readers(served)
 
 
-async def _one_in_flight(served: "_Served", sync: list[float]) -> None:
+async def _one_in_flight(served: "Served", sync: list[float]) -> None:
     echoes, orders = [], []
     for turn in range(RUNS):
         echo, order = await served.connect("/echo"), await served.sign_in(0)
-        echoes.append(_p(await echo.play(served.orders(f"e1-{turn}", 0, SINGLE), 1), 50))
-        orders.append(_p(await order.play(served.orders(f"o1-{turn}", 0, SINGLE), 1), 50))
+        echoes.append(percentile(await echo.play(served.orders(f"e1-{turn}", 0, SINGLE), 1), 50))
+        orders.append(percentile(await order.play(served.orders(f"o1-{turn}", 0, SINGLE), 1), 50))
         echo.close()
         order.close()
     excess = [order - echo - synced for echo, order, synced in zip(echoes, orders, sync, strict=True)]
@@ -79,7 +79,7 @@ async def _one_in_flight(served: "_Served", sync: list[float]) -> None:
     show("path one order above echo and fdatasync", excess, "us")
 
 
-async def _many(served: "_Served", name: str, connections: int, in_flight: int, count: int) -> None:
+async def _many(served: "Served", name: str, connections: int, in_flight: int, count: int) -> None:
     rates: dict[str, list[float]] = {"echo": [], "order": []}
     slowest: dict[str, list[float]] = {"echo": [], "order": []}
     for turn in range(RUNS):
@@ -96,7 +96,7 @@ async def _many(served: "_Served", name: str, connections: int, in_flight: int, 
                 *(wire.play(frames, in_flight) for wire, frames in zip(wires, given, strict=True))
             )
             rates[kind].append(count / (time.perf_counter() - began))
-            slowest[kind].append(_p([seconds for latencies in played for seconds in latencies], 99))
+            slowest[kind].append(percentile([seconds for latencies in played for seconds in latencies], 99))
             for wire in wires:
                 wire.close()
     for kind in ("echo", "order"):
@@ -106,7 +106,7 @@ async def _many(served: "_Served", name: str, connections: int, in_flight: int, 
     ratio(f"path {name} p99 order/echo", slowest["order"], slowest["echo"])
 
 
-async def _frames(served: "_Served") -> None:
+async def _frames(served: "Served") -> None:
     rates: dict[str, list[float]] = {"echo": [], "order": []}
     for turn in range(RUNS):
         for kind in ("echo", "order"):
@@ -124,7 +124,7 @@ async def _frames(served: "_Served") -> None:
     ratio("path frames order/echo", rates["order"], rates["echo"])
 
 
-async def _readers(served: "_Served") -> None:
+async def _readers(served: "Served") -> None:
     wish = {"op": "subscribe", "channel": "market", "session": SESSION, "instrument": "i"}
     readers = [await served.connect("/ws/v1") for _ in range(READERS)]
     for reader in readers:
@@ -144,7 +144,7 @@ async def _readers(served: "_Served") -> None:
         while time.perf_counter() - (told[-1] if told else began) < 0.5:
             await asyncio.sleep(0.1)
         rates.append(len(told) / (told[-1] - began))
-        spans.append(_p(latencies, 50))
+        spans.append(percentile(latencies, 50))
     show(f"path {READERS} readers delivered", rates, "updates/s")
     show(f"path {READERS} readers order p50", spans, "us")
     for reader in readers:
@@ -161,10 +161,10 @@ def _fdatasync(folder: Path) -> float:
         os.fdatasync(file)
         taken.append(time.perf_counter() - began)
     os.close(file)
-    return _p(taken, 50)
+    return percentile(taken, 50)
 
 
-def _p(seconds: list[float], per_cent: int) -> float:
+def percentile(seconds: list[float], per_cent: int) -> float:
     """A percentile in microseconds."""
     return sorted(seconds)[min(len(seconds) - 1, len(seconds) * per_cent // 100)] * 1e6
 
@@ -172,7 +172,7 @@ def _p(seconds: list[float], per_cent: int) -> float:
 # The servers -----------------------------------------------------------------------------------------------------
 
 
-class _Served:
+class Served:
     """A core and a gateway, and keys of the workload's traders."""
 
     def __init__(self, parent: Path) -> None:
@@ -180,17 +180,20 @@ class _Served:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        unlimited = IdentityConfig(key_per_second=1_000_000, key_burst=1_000_000)
+        unlimited = IdentityConfig(
+            key_per_second=1_000_000, key_burst=1_000_000, manual_per_second=1_000_000, manual_burst=1_000_000
+        )
         self._config = Config(
             core=CoreConfig(data=str(parent / "data"), socket=str((parent / "core.sock").absolute())),
             gateway=GatewayConfig(port=self.port),
             identity=unlimited,
             log=LogConfig(level="error"),
         )
+        self._sessions: list[Opened] = []
         self._keys: list[tuple[str, Ed25519PrivateKey]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> "_Served":
+    def __enter__(self) -> "Served":
         folder, writer = open_exchange(Path(self._config.core.data))
         submit(writer, [(OPERATOR, command) for command in _session_of_today()], "path", 10)
         writer.stop()
@@ -216,13 +219,21 @@ class _Served:
         path = Path(self._config.core.data) / "identity.db"
         identity = Identity(path, password_parameters=argon2.profiles.CHEAPEST)
         new = [
-            NewLogin(name=f"trader{at}", role=Role.TRADER, participant=f"p{at}", trader=f"t{at}", password=PASSWORD)
+            NewLogin(
+                name=f"trader{at}",
+                role=Role.TRADER,
+                participant=f"p{at}",
+                trader=f"t{at}",
+                password=PASSWORD,
+                keep_password=True,
+            )
             for at in range(CONNECTIONS)
         ]
         for made in await identity.add_logins(new):
             private = Ed25519PrivateKey.generate()
             public = base64.b64encode(private.public_key().public_bytes_raw()).decode()
             self._keys.append((identity.add_key(made.login.id, public, "bench").id, private))
+        self._sessions = [await identity.login(f"trader{at}", PASSWORD, f"10.0.0.{at}") for at in range(CONNECTIONS)]
         identity.close()
 
     def _wait_until_open(self) -> None:
@@ -236,10 +247,10 @@ class _Served:
                     raise
                 time.sleep(0.1)
 
-    async def connect(self, path: str, subprotocol: str = _JSON) -> "_Wire":
+    async def connect(self, path: str, subprotocol: str = _JSON) -> "Wire":
         """An open WebSocket."""
         loop = asyncio.get_running_loop()
-        _, wire = await loop.create_connection(_Wire, "127.0.0.1", self.port)
+        _, wire = await loop.create_connection(Wire, "127.0.0.1", self.port)
         wire.send(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -249,7 +260,12 @@ class _Served:
             await wire.open
         return wire
 
-    async def sign_in(self, at: int, subprotocol: str = _JSON) -> "_Wire":
+    def session(self, at: int) -> tuple[str, str]:
+        """The cookie and the form's token of one of the traders."""
+        opened = self._sessions[at]
+        return opened.token, opened.csrf
+
+    async def sign_in(self, at: int, subprotocol: str = _JSON) -> "Wire":
         """An open WebSocket of one of the traders."""
         wire = await self.connect("/ws/v1", subprotocol)
         text = subprotocol == _JSON
@@ -326,7 +342,7 @@ def _masked(payload: bytes, *, text: bool) -> bytes:
     return head + bytes(4) + payload
 
 
-class _Wire(asyncio.Protocol):
+class Wire(asyncio.Protocol):
     """A WebSocket client that costs next to nothing: the server is what is measured."""
 
     def __init__(self) -> None:

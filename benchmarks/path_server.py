@@ -1,31 +1,43 @@
-"""The servers of `benchmarks.path`, each a process of its own: a core as it is served, and a gateway as it is served,
-which besides answers on `/echo` with what it is sent, through the same protocol, loop and process."""
+"""The servers of `benchmarks.path` and `rest`, each a process of its own: a core as it is served, and a gateway as it
+is served, which besides answers on `/echo` with what it is sent and on `/checked` with what it read, through the same
+protocol, loop and process."""
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import structlog
 import uvloop
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 from typing_extensions import override
-from websockets.http11 import Request
+from websockets.http11 import Request as SocketRequest
 
 from kirmash.config import Config
 from kirmash.core.process import Core
 from kirmash.core.server import LinkServer
 from kirmash.core.settings import CoreSettings
-from kirmash.gateway import server as gateway_server
 from kirmash.gateway.link import LinkExchange
+from kirmash.gateway.problems import Problem
+from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.gateway.server import Gateway
+from kirmash.gateway.services import Services, read_command
 from kirmash.gateway.sockets.wire import BINARY, TEXT, Admitted, Turned, Wire, framed
 from kirmash.gateway.ws import Sockets
+from kirmash.identity import Who
 from kirmash.journal.folder import Folder
 from kirmash.market.choice import market_loader
+from kirmash.messages.commands import PlaceOrder
+from kirmash.protocol.shapes import load_json
+from kirmash.serve import settle_collector
 
 ECHO: Final = "/echo"
+CHECKED: Final = "/checked"
 
 
 class Echo:
@@ -54,13 +66,34 @@ class EchoingSockets(Sockets):
     """The WebSocket door with an echo beside it."""
 
     @override
-    def admit(self, request: Request) -> Admitted | Turned:
+    def admit(self, request: SocketRequest) -> Admitted | Turned:
         return Admitted(Echo, None) if request.path == ECHO else super().admit(request)
+
+
+class Checking:
+    """A page (gateway.server.Pages) that reads an order, checks its form, and answers."""
+
+    def __init__(self, services: Services) -> None:  # noqa: ARG002 (as pages are made)
+        self.static: Sequence[BaseRoute] = ()
+        self.routes: Sequence[Route] = [
+            Route(method="POST", path=CHECKED, rule=Rule.PUBLIC, handler=self.check, summary="", tag="", raw_body=True)
+        ]
+
+    async def check(self, call: Call) -> dict[str, str]:
+        command = read_command("place_order", load_json(call.raw.decode()))
+        assert isinstance(command, PlaceOrder)
+        return {"session": command.session, "instrument": command.instrument, "price": command.price}
+
+    def problem(self, request: Request, problem: Problem, language: str, who: Who | None) -> Response:  # noqa: ARG002
+        raise AssertionError("it has no page")
+
+    async def close(self) -> None:
+        return
 
 
 async def _serve_gateway(config: Config) -> None:
     """The gateway without the pages for people, which are not measured here."""
-    gateway = gateway_server.Gateway(config, LinkExchange(config.socket))
+    gateway = Gateway(config, LinkExchange(config.socket), Checking, make_sockets=EchoingSockets)
     await gateway.start()
     await _until_signal()
     await gateway.stop()
@@ -90,8 +123,7 @@ def main() -> None:
     with open(file, "rb") as opened:
         config = msgspec.json.decode(opened.read(), type=Config)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    setattr(gateway_server, "Sockets", EchoingSockets)  # noqa: B010 (the gateway makes them by this name)
-    gc.freeze()
+    settle_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run((_serve_core if part == "core" else _serve_gateway)(config))
 
