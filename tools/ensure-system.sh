@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a bare Debian lacks, and only those: Python's venv module, a C linker where cargo is
-# there to use it, and with --browser Chromium for the tests of the pages. Does nothing where nothing is missing; without root it says what to install and leaves the decision
-# to the caller (exit 0: what can go on without goes on).
+# there to use it, and with --browser Chromium for the tests of the pages. Does nothing where nothing is missing; without
+# root it says what to install and leaves the decision to the caller (exit 0: what can go on without goes on).
 set -euo pipefail
 
 browser=

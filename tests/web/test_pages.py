@@ -43,9 +43,11 @@ PAGES = (
     "/goods/pine-board",
     "/offers",
     "/offers?side=buy",
+    "/notices",
     "/help",
     "/help/glossary",
     "/help/rejects",
+    "/fees",
     "/components",
     "/login",
     "/there-is-no-such-page",
@@ -359,3 +361,19 @@ def test_goods_are_found_by_name_in_either_language_and_by_code(exchange: Exchan
     for wanted in ("oak", "ДУБ", "4407", "oak-board"):
         assert "/goods/oak-board" in get(exchange, f"/goods?q={wanted}").text, wanted
     assert "/goods/oak-board" not in get(exchange, "/goods?q=spruce").text
+
+
+def test_names_that_cannot_be_read_now_are_no_fault_of_ours(exchange: Exchange) -> None:
+    views = exchange.config.data / "views.db"
+    known = exchange.site.live._catalogue._known
+    kept = dict(known)
+    known.clear()
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        answer = get(exchange, "/offers", "en")
+    finally:
+        aside.rename(views)
+        known.update(kept)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert get(exchange, "/offers", "en").status_code == 200

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import html5lib
 import pytest
+from starlette.requests import Request
 
+from kirmash.gateway.routes import Call
 from kirmash.queries import Page
-from kirmash.web.tables import PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, table_of
+from kirmash.web.tables import PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, exported, table_of
 from kirmash.web.words import Words
 from tests.web.exchange import OVER, PROBE, RUNNING, Exchange
 from tests.web.test_pages import BROWSER
@@ -21,7 +23,7 @@ COLUMNS = (
     Column(name="price", label="common.price", kind="figure"),
     Column(name="at", label="common.time", kind="moment"),
 )
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"name": "b", "price": "9.5", "at": "2022-01-02T00:00:00Z"},
     {"name": "A", "price": "10.25", "at": "2022-01-01T00:00:00Z"},
     {"name": "c", "price": None, "at": "2022-01-03T00:00:00Z"},
@@ -53,12 +55,19 @@ def test_rows_are_sorted_by_what_they_are_and_absent_ones_come_last(sort: str | 
     assert "".join(row["name"] for row in made(TableQuery(sort=sort)).rows) == names
 
 
+@pytest.mark.parametrize(("sort", "names"), [("price", "dbAc"), ("-price", "Abdc"), ("no-such-column", "bAcd")])
+def test_a_file_has_the_order_of_the_page(sort: str, names: str) -> None:
+    call = Call(Request({"type": "http"}), None, "en", {}, TableQuery(sort=sort), None, b"")
+    text = bytes(exported(WORDS, call, ROWS, COLUMNS, "t", "csv").body).decode("utf-8-sig")
+    assert "".join(line[0] for line in list(csv.reader(io.StringIO(text)))[1:]) == names
+
+
 def test_a_whole_list_has_pages_of_its_own() -> None:
     rows = [{"name": f"{at:03}", "price": str(at), "at": None} for at in range(PAGE_ROWS * 2 + 1)]
     first, last = made(TableQuery(), rows), made(TableQuery(page="3", sort="-price"), rows)
     assert (len(first.rows), first.page, first.pages) == (PAGE_ROWS, 1, 3)
     assert [row["name"] for row in last.rows] == ["000"]
-    for odd in ("0", "-1", "99", "x", "9" * 30, "²"):
+    for odd in ("0", "-1", "99", "x", "9" * 30, "9" * 5_000, "²"):
         assert made(TableQuery(page=odd), rows).page in (1, 3)
 
 

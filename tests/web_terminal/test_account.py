@@ -1,5 +1,6 @@
 """The personal account: own rows, the way to know whether one may trade, one's login, the kill switch."""
 
+import asyncio
 import base64
 import re
 
@@ -9,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kirmash.identity import NewLogin, Role, Subject
 from tests.gateway.house import SESSION, give, order
 from tests.web_terminal.house import (
     PRICED,
@@ -126,6 +128,21 @@ def test_nothing_stands_in_the_way_of_who_has_everything(house: TradersHouse) ->
     assert page.count("Yes: nothing stands in the way") == 2
     assert not unmet(house.browser("t-alfa"), PRICED)
     assert not unmet(house.browser("a-alfa"), PRICED)
+
+
+def test_a_switch_on_a_trader_called_as_his_company_stops_him_alone(house: TradersHouse) -> None:
+    identity = house.identity()
+    twin = NewLogin(name="alfa-twin", role=Role.TRADER, participant="alfa", trader="alfa")
+    asyncio.run(identity.add_login(twin))
+    identity.set_switch(Subject.TRADER, "alfa", on=True, by=None, reason="a reason")
+    try:
+        assert not unmet(house.browser("t-alfa"), PRICED)
+        identity.set_switch(Subject.PARTICIPANT, "alfa", on=True, by=None, reason="a reason")
+        assert len(unmet(house.browser("t-alfa"), PRICED)) == 1
+    finally:
+        for kind in Subject:
+            identity.set_switch(kind, "alfa", on=False, by=None, reason="a reason")
+        identity.close()
 
 
 def test_each_missing_condition_is_told_with_rule_and_cure(house: TradersHouse) -> None:

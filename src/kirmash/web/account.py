@@ -5,6 +5,7 @@ what is another's is a 404 like what is not there. Lists are one kind of page, d
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from kirmash.gateway.api.asking import missing, path_number, read
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.identity import Role, Who
-from kirmash.queries import Page, Queries, rows
+from kirmash.queries import Page, Queries
 from kirmash.queries.asking import LIMIT_MAX
 from kirmash.queries.names import CONTRACT_STATES, ORDER_STATES, SIDES
 from kirmash.web.account_columns import (
@@ -41,10 +42,10 @@ from kirmash.web.account_columns import (
 from kirmash.web.may_i_trade import conditions_routes
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.room import mine_of
-from kirmash.web.tables import WHOLE_MAX, Column, Row, TableQuery, ask_all, exported, table_of
+from kirmash.web.tables import WHOLE_MAX, Column, Row, Table, TableQuery, ask_all, exported, table_of
 
 TAG: Final = "pages"
-REGISTERS_DEALS_MAX: Final = 20_000
+REGISTERS_MAX: Final = 20_000
 """From how many of the latest deals the list of registers is made."""
 
 
@@ -83,29 +84,18 @@ class Listing(Struct, frozen=True, kw_only=True):
     filters: tuple[Filter, ...] = ()
 
 
+def _own(of: Callable[..., Page[Any]]) -> Ask:
+    """A question to the views in the participant's scope."""
+
+    def ask(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
+        return of(q, scope=participant, cursor=cursor, limit=limit, **given)
+
+    return ask
+
+
 def _orders(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    is_open = {"yes": True, "no": False}.get(given.pop("open", None) or "")
-    return q.orders(scope=participant, open=is_open, cursor=cursor, limit=limit, **given)
-
-
-def _deals(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    return q.deals(scope=participant, cursor=cursor, limit=limit, **given)
-
-
-def _contracts(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    return q.contracts(scope=participant, cursor=cursor, limit=limit, **given)
-
-
-def _clients(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    return q.clients(scope=participant, cursor=cursor, limit=limit, **given)
-
-
-def _traders(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    return q.traders(scope=participant, cursor=cursor, limit=limit, **given)
-
-
-def _accounts(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
-    return q.accounts(scope=participant, cursor=cursor, limit=limit, **given)
+    is_open = {"yes": True, "no": False}.get(given.get("open", ""))
+    return q.orders(scope=participant, cursor=cursor, limit=limit, **{**given, "open": is_open})
 
 
 def _statement(q: Queries, participant: str, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
@@ -131,11 +121,11 @@ LISTINGS: Final = (
             Filter(name="state", label="own.state", choices=tuple(ORDER_STATES.values()), prefix="own.state."),
         ),
     ),
-    Listing(name="deals", columns=DEALS, ask=_deals, row=deal_row, filters=(_SESSION, _CLIENT)),
+    Listing(name="deals", columns=DEALS, ask=_own(Queries.deals), row=deal_row, filters=(_SESSION, _CLIENT)),
     Listing(
         name="contracts",
         columns=CONTRACTS,
-        ask=_contracts,
+        ask=_own(Queries.contracts),
         row=contract_row,
         filters=(
             _SESSION,
@@ -148,11 +138,13 @@ LISTINGS: Final = (
             ),
         ),
     ),
-    Listing(name="clients", columns=CLIENTS, ask=_clients, row=client_row),
-    Listing(name="people", columns=TRADERS, ask=_traders, row=trader_row),
+    Listing(name="clients", columns=CLIENTS, ask=_own(Queries.clients), row=client_row),
+    Listing(name="people", columns=TRADERS, ask=_own(Queries.traders), row=trader_row),
 )
 MONEY: Final = (
-    Listing(name="deposit", columns=ACCOUNTS, ask=_accounts, row=account_row, filters=(_CLIENT, _CURRENCY)),
+    Listing(
+        name="deposit", columns=ACCOUNTS, ask=_own(Queries.accounts), row=account_row, filters=(_CLIENT, _CURRENCY)
+    ),
     Listing(name="statement", columns=STATEMENT, ask=_statement, row=statement_row, filters=(_CLIENT, _CURRENCY)),
 )
 
@@ -194,22 +186,10 @@ class Account:
         )
 
     async def listing(self, call: Call, it: Listing) -> Response:
-        participant, query = self._participant(call), call.query
-        words = self._rendering.words[call.language]
+        query = call.query
         if query.format:
-            return await self._exported(call, it, participant)
-        given = self._given(it, query)
-        page = await read(lambda: it.ask(self._queries, participant, dict(given), query.cursor, WHOLE_MAX))
-        table = table_of(
-            words,
-            query,
-            page,
-            it.row,
-            name=it.name,
-            caption=f"account.{it.name}",
-            columns=it.columns,
-            empty=f"account.{it.name}.empty",
-        )
+            return await self._exported(call, it)
+        table = await self._table(call, it, query)
         return self._rendering.page(
             call,
             "account/listing.html",
@@ -223,31 +203,13 @@ class Account:
 
     async def deposit(self, call: Call) -> Response:
         """Accounts, and below them what moved them."""
-        participant, query = self._participant(call), call.query
-        words = self._rendering.words[call.language]
+        query = call.query
         if query.format:
-            chosen = MONEY[1] if query.table == "statement" else MONEY[0]
-            return await self._exported(call, chosen, participant)
+            return await self._exported(call, MONEY[1] if query.table == "statement" else MONEY[0])
         tables = []
         for it in MONEY:
             asked = query if (query.table or "statement") == it.name else TableQuery()
-            given = self._given(it, query)
-            page = await read(
-                lambda it=it, asked=asked, given=given: it.ask(  # type: ignore[misc]
-                    self._queries, participant, dict(given), asked.cursor, WHOLE_MAX
-                )
-            )
-            table = table_of(
-                words,
-                asked,
-                page,
-                it.row,
-                name=it.name,
-                caption=f"account.{it.name}",
-                columns=it.columns,
-                empty=f"account.{it.name}.empty",
-            )
-            tables.append((table, {"table": it.name}))
+            tables.append((await self._table(call, it, asked), {"table": it.name}))
         return self._rendering.page(
             call,
             "account/listing.html",
@@ -291,28 +253,23 @@ class Account:
         """The sessions in which the company made deals."""
         participant, query = self._participant(call), call.query
         words = self._rendering.words[call.language]
-        deals: list[rows.Deal] = await read(
-            lambda: ask_all(
-                lambda cursor, limit: self._queries.deals(scope=participant, cursor=cursor, limit=limit),
-                REGISTERS_DEALS_MAX,
-            )
-        )
-        found: dict[str, Row] = {}
-        for deal in deals:
-            known = found.get(deal.session, {"deals": 0})
-            found[deal.session] = {
-                "session": deal.session,
-                "href": f"/account/registers/{deal.session}",
-                "deals": known["deals"] + 1,
-                "first": deal.at,
-                "last": known.get("last") or deal.at,
+        known = await read(lambda: self._queries.sessions_of(participant, limit=REGISTERS_MAX))
+        found: list[Row] = [
+            {
+                "session": it.session,
+                "href": f"/account/registers/{it.session}",
+                "deals": it.deals,
+                "first": it.first,
+                "last": it.last,
             }
+            for it in known
+        ]
         if query.format:
-            return exported(words, call, [*found.values()], REGISTERS, "registers", query.format)
+            return exported(words, call, found, REGISTERS, "registers", query.format)
         table = table_of(
             words,
             query,
-            [*found.values()],
+            found,
             lambda it: it,
             name="registers",
             caption="account.registers",
@@ -363,10 +320,25 @@ class Account:
             **common_of(call.caller),
         )
 
-    async def _exported(self, call: Call, it: Listing, participant: str) -> Response:
-        given = self._given(it, call.query)
+    async def _table(self, call: Call, it: Listing, asked: TableQuery) -> Table:
+        """A list with the filters of the page, sorted and paged as `asked` says."""
+        participant, given = self._participant(call), self._given(it, call.query)
+        page = await read(lambda: it.ask(self._queries, participant, given, asked.cursor, WHOLE_MAX))
+        return table_of(
+            self._rendering.words[call.language],
+            asked,
+            page,
+            it.row,
+            name=it.name,
+            caption=f"account.{it.name}",
+            columns=it.columns,
+            empty=f"account.{it.name}.empty",
+        )
+
+    async def _exported(self, call: Call, it: Listing) -> Response:
+        participant, given = self._participant(call), self._given(it, call.query)
         found = await read(
-            lambda: ask_all(lambda cursor, limit: it.ask(self._queries, participant, dict(given), cursor, limit))
+            lambda: ask_all(lambda cursor, limit: it.ask(self._queries, participant, given, cursor, limit))
         )
         words = self._rendering.words[call.language]
         return exported(words, call, [it.row(one) for one in found], it.columns, it.name, call.query.format or "")
@@ -397,25 +369,21 @@ def account_routes(services: Services, rendering: Rendering) -> list[Route]:
 
         return handler
 
-    page: dict[str, Any] = {"method": "GET", "rule": Rule.PARTICIPANT, "tag": TAG, "media_type": PAGE}
-    company: dict[str, Any] = {**page, "rule": Rule.SIGNED_IN}
+    page = partial(Route, method="GET", rule=Rule.PARTICIPANT, tag=TAG, media_type=PAGE)
     return [
-        Route(path="/account", handler=it.company, summary="The personal account", query=PageQuery, **company),
+        page(path="/account", handler=it.company, summary="The personal account", query=PageQuery, rule=Rule.SIGNED_IN),
         *[
-            Route(
-                path=f"/account/{one.name}", handler=listed(one), summary=f"Own {one.name}", query=AccountQuery, **page
-            )
+            page(path=f"/account/{one.name}", handler=listed(one), summary=f"Own {one.name}", query=AccountQuery)
             for one in LISTINGS
         ],
-        Route(path="/account/deposit", handler=it.deposit, summary="Own deposit", query=AccountQuery, **page),
-        Route(path="/account/orders/{order}", handler=it.order, summary="One own order", query=TableQuery, **page),
-        Route(path="/account/registers", handler=it.registers, summary="Own registers", query=AccountQuery, **page),
-        Route(
+        page(path="/account/deposit", handler=it.deposit, summary="Own deposit", query=AccountQuery),
+        page(path="/account/orders/{order}", handler=it.order, summary="One own order", query=TableQuery),
+        page(path="/account/registers", handler=it.registers, summary="Own registers", query=AccountQuery),
+        page(
             path="/account/registers/{session}",
             handler=it.register,
             summary="Own register of a session",
             query=TableQuery,
-            **page,
         ),
         *conditions_routes(services, rendering, common_of),
     ]

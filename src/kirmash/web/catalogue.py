@@ -4,11 +4,11 @@ None of it changes once it is listed, so what was read is kept. Only names stand
 prices, are read where they are shown.
 """
 
-import asyncio
 from collections.abc import Iterable
 
 from msgspec import Struct
 
+from kirmash.gateway.api.asking import read
 from kirmash.queries import Queries, rows
 from kirmash.web.words import Words
 
@@ -40,11 +40,11 @@ class Catalogue:
         self._known: dict[str, Named] = {}
 
     async def names(self, instruments: Iterable[str]) -> dict[str, Named]:
-        """The names of these instruments; one that the views do not have yet is left out."""
+        """The names of these instruments; one that the views do not have yet is left out. Raises Problem."""
         wanted = tuple(dict.fromkeys(instruments))
         unknown = [name for name in wanted if name not in self._known]
         if unknown:
-            self._known.update(await asyncio.to_thread(self._read, unknown))
+            self._known.update(await read(lambda: self._read(unknown)))
         return {name: self._known[name] for name in wanted if name in self._known}
 
     def _read(self, instruments: list[str]) -> dict[str, Named]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.publication.updates import BookSnapshot, Indicative, PublicBand
+from kirmash.web import columns
 from kirmash.web.guidance import PHASE_ORDER
 from kirmash.web.live import LEVELS_SHOWN, TapeDeal, rungs_of
 from kirmash.web.rendering import Rendering
@@ -18,12 +19,12 @@ from kirmash.web.timeline import Step, Timeline
 TAG: Final = "pages"
 
 SAMPLE: Final = (
-    Column(name="at", label="common.time", kind="moment"),
-    Column(name="side", label="common.side", kind="side"),
+    columns.TIME,
+    columns.SIDE,
     Column(name="instrument", label="instrument.id", kind="code", href="href"),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
-    Column(name="phase", label="common.phase", kind="phase"),
+    columns.PRICE,
+    columns.QUANTITY,
+    columns.PHASE,
 )
 _BIDS: Final = [("1383.00", "1240", 3, "0"), ("1382.50", "80", 1, "0"), ("1380.00", "12640", 7, "600")]
 _ASKS: Final = [("1384.50", "300", 2, "0"), ("1385.00", "9100", 4, "0")]

@@ -16,6 +16,7 @@ from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.identity import Denied, Opened
 from kirmash.web.forms import FormTokens, go_to, own_path, read_form
+from kirmash.web.own_login import LOGIN_PAGE
 from kirmash.web.rendering import PageQuery, Rendering
 
 TAG: Final = "pages"
@@ -82,7 +83,7 @@ class Entry:
             response = self._login_page(call, problem.status, next_path=next_path, name=form.name, error=problem.code)
             response.headers.update(problem.headers)
             return response
-        return self._entered(opened, PASSWORD if opened.who.must_change else next_path)
+        return self._entered(opened, _first(opened, next_path))
 
     async def logout(self, call: Call) -> Response:
         token = call.request.cookies.get(SESSION_COOKIE)
@@ -112,7 +113,7 @@ class Entry:
             response = self._password_page(call, problem.status, error=problem.code)
             response.headers.update(problem.headers)
             return response
-        return self._entered(opened, "/")
+        return self._entered(opened, _first(opened, "/"))
 
     def _entered(self, opened: Opened, path: str) -> Response:
         response = go_to(path)
@@ -131,6 +132,13 @@ class Entry:
     def _password_page(self, call: Call, status: int, **values: Any) -> Response:
         given = {"error": None, "missing": [], **values}
         return self._rendering.page(call, "password.html", status, must_change=call.caller.must_change, **given)
+
+
+def _first(opened: Opened, path: str) -> str:
+    """Where somebody who came in has to go before he may go where he wants."""
+    if opened.who.must_change:
+        return PASSWORD
+    return LOGIN_PAGE if opened.who.must_enrol else path
 
 
 def _address(call: Call) -> str:

@@ -7,7 +7,7 @@ a token bound to a random cookie, by a secret of this process, so that no other 
 import hashlib
 import hmac
 import secrets
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -26,19 +26,23 @@ FIELDS_MAX: Final = 200
 
 def read_form(call: Call, kind: type[T]) -> T:
     """The posted fields as a struct; empty ones are as if absent. Raises Problem."""
+    try:
+        return msgspec.convert(read_fields(call), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "shape", f"the form: {error}") from None
+
+
+def read_fields(call: Call, most: int = FIELDS_MAX) -> dict[str, str]:
+    """The posted fields by name, but for the token; empty ones are absent. Raises Problem."""
     if call.request.headers.get("content-type", "").split(";")[0].strip().lower() != MEDIA_TYPE:
         raise Problem(415, "not_a_form", "the body has to be a form's")
     try:
-        given = parse_qs(call.raw.decode("utf-8"), max_num_fields=FIELDS_MAX, strict_parsing=bool(call.raw))
+        given = parse_qs(call.raw.decode("utf-8"), max_num_fields=most, strict_parsing=bool(call.raw))
     except ValueError as error:
         raise Problem(400, "shape", f"the form: {error}") from None
     if any(len(values) > 1 for values in given.values()):
         raise Problem(400, "shape", "a field of the form is given twice")
-    fields: dict[str, Any] = {name: values[0] for name, values in given.items() if name != CSRF_FIELD}
-    try:
-        return msgspec.convert(fields, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Problem(400, "shape", f"the form: {error}") from None
+    return {name: values[0] for name, values in given.items() if name != CSRF_FIELD}
 
 
 class FormTokens:

@@ -16,6 +16,7 @@ from kirmash.gateway.services import Services
 from kirmash.publication.board import Board
 from kirmash.queries import Queries, rows
 from kirmash.queries.asking import LIMIT_MAX
+from kirmash.web.notices import latest
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.timeline import Timeline, timeline_of
 from kirmash.web.words import Words
@@ -136,6 +137,7 @@ def front_routes(services: Services, rendering: Rendering) -> list[Route]:
             running=sum(1 for it in timelines if it.running),
             results=found.results,
             notices=notices_of([*found.present, *found.ended]),
+            written=await latest(services, call.language),
         )
 
     return [

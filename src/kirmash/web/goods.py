@@ -3,25 +3,26 @@
 A card is shown in its newest version, older ones beside it. All of it is public.
 """
 
-from typing import Any, Final
+from collections import Counter
+from functools import partial
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from kirmash.data import SECTIONS
 from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
-from kirmash.queries import Queries, rows
+from kirmash.queries import rows
 from kirmash.queries.asking import LIMIT_MAX
+from kirmash.web import columns
 from kirmash.web.paths import good_path, session_path
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.tables import Column, Row, TableQuery, ask_all, exported, table_of
-from kirmash.web.words import Words
 
 TAG: Final = "pages"
-CARDS_MAX: Final = 5_000
-INSTRUMENTS_MAX: Final = 20_000
 SESSIONS_SHOWN: Final = 50
 
 
@@ -42,30 +43,30 @@ class SectionShown(Struct, frozen=True):
 
 
 GOODS: Final = (
-    Column(name="title", label="good.name", href="href"),
+    columns.TITLE,
     Column(name="card", label="good.card", kind="code"),
-    Column(name="section", label="common.section", words=lambda w, value: w.section(value), short=True),
+    columns.SECTION,
     Column(name="hs_code", label="good.hs_code", kind="code"),
     Column(name="unit", label="good.unit", words=lambda w, value: w.unit(value), short=True),
-    Column(name="instruments", label="good.instruments", kind="count"),
+    columns.INSTRUMENTS,
 )
 INSTRUMENTS: Final = (
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="basis", label="instrument.basis", short=True),
-    Column(name="purpose", label="common.purpose", words=lambda w, value: w.purpose(value), short=True),
-    Column(name="currency", label="common.currency", kind="code"),
-    Column(name="tick", label="instrument.tick", kind="figure"),
-    Column(name="lot", label="instrument.lot", kind="figure"),
+    columns.INSTRUMENT,
+    columns.BASIS,
+    columns.PURPOSE,
+    columns.CURRENCY,
+    columns.TICK,
+    columns.LOT,
     Column(name="payment_term", label="instrument.payment_term"),
     Column(name="clauses", label="instrument.clauses", sortable=False),
 )
 TRADED: Final = (
-    Column(name="session", label="common.session", href="href", short=True),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="deals", label="result.deals", kind="count"),
+    columns.SESSION,
+    columns.INSTRUMENT,
+    columns.DEALS,
     Column(name="volume", label="result.volume", kind="figure"),
     Column(name="weighted", label="result.weighted", kind="figure"),
-    Column(name="currency", label="common.currency", kind="code"),
+    columns.CURRENCY,
 )
 
 
@@ -79,21 +80,6 @@ def newest(cards: list[rows.Card]) -> dict[str, rows.Card]:
     return found
 
 
-def _all_cards(queries: Queries) -> list[rows.Card]:
-    return ask_all(lambda cursor, limit: queries.cards(cursor=cursor, limit=limit), CARDS_MAX)
-
-
-def _all_instruments(queries: Queries) -> list[rows.Instrument]:
-    return ask_all(lambda cursor, limit: queries.instruments(cursor=cursor, limit=limit), INSTRUMENTS_MAX)
-
-
-def matches(card: rows.Card, wanted: str) -> bool:
-    """Whether a card is meant by what somebody typed."""
-    text = wanted.strip().casefold()
-    names = (card.name_en, card.name_ru, card.card)
-    return not text or card.hs_code.startswith(text) or any(text in name.casefold() for name in names)
-
-
 class Goods:
     """The handlers."""
 
@@ -103,32 +89,19 @@ class Goods:
         self._rendering = rendering
 
     async def sections(self, call: Call) -> Response:
-        cards, instruments = await read(lambda: (_all_cards(self._queries), _all_instruments(self._queries)))
+        shelf = await read(self._queries.shelf)
         present = await read(lambda: self._queries.sessions(ended=False, limit=LIMIT_MAX).rows)
-        names = [*SECTIONS, *sorted({it.section for it in cards} - set(SECTIONS))]
-        shown = [
-            SectionShown(
-                name,
-                len({it.card for it in cards if it.section == name}),
-                sum(it.section == name for it in instruments),
-                sum(it.section == name for it in present),
-            )
-            for name in names
-        ]
+        goods = Counter(it.section for it in shelf.cards.values())
+        running = Counter(it.section for it in present)
+        names = [*SECTIONS, *sorted(goods.keys() - set(SECTIONS))]
+        shown = [SectionShown(name, goods[name], shelf.of_section.get(name, 0), running[name]) for name in names]
         return self._rendering.page(call, "sections.html", sections=shown)
 
     async def goods(self, call: Call) -> Response:
         query: GoodsQuery = call.query
         words = self._rendering.words[call.language]
-        cards, instruments = await read(lambda: (_all_cards(self._queries), _all_instruments(self._queries)))
-        counts: dict[str, int] = {}
-        for it in instruments:
-            counts[it.card] = counts.get(it.card, 0) + 1
-        found = [
-            card
-            for card in newest(cards).values()
-            if (not query.section or card.section == query.section) and matches(card, query.q or "")
-        ]
+        shelf = await read(self._queries.shelf)
+        found = shelf.find(query.section or None, query.q or "")
 
         def row(card: rows.Card) -> Row:
             return {
@@ -138,7 +111,7 @@ class Goods:
                 "section": card.section,
                 "hs_code": card.hs_code,
                 "unit": card.unit,
-                "instruments": counts.get(card.card, 0),
+                "instruments": shelf.of_card.get(card.card, 0),
             }
 
         if query.format:
@@ -146,7 +119,7 @@ class Goods:
         table = table_of(
             words, query, found, row, name="goods", caption="goods.caption", columns=GOODS, empty="goods.empty"
         )
-        sections = [*SECTIONS, *sorted({it.section for it in cards} - set(SECTIONS))]
+        sections = [*SECTIONS, *sorted({it.section for it in shelf.cards.values()} - set(SECTIONS))]
         return self._rendering.page(call, "goods.html", table=table, sections=sections, query=query)
 
     async def good(self, call: Call) -> Response:
@@ -157,7 +130,7 @@ class Goods:
         if not versions:
             raise missing("card")
         card = newest(versions)[name]
-        instruments, traded = await read(lambda: self._traded(name))
+        instruments, traded = await read(lambda: self._instruments_of(name))
         if query.format:
             given = [_instrument(it) for it in instruments]
             return exported(words, call, given, INSTRUMENTS, f"instruments-{name}", query.format)
@@ -175,16 +148,16 @@ class Goods:
             words,
             TableQuery(),
             traded,
-            lambda it: _traded(words, it),
+            _traded,
             name="traded",
             caption="good.traded_caption",
-            columns=tuple(_unsorted(TRADED)),
+            columns=_unsorted(TRADED),
             empty="good.not_traded",
         )
         older = [it for it in sorted(versions, key=lambda it: it.at, reverse=True) if it.version != card.version]
         return self._rendering.page(call, "good.html", card=card, table=table, results=results, older=older)
 
-    def _traded(self, card: str) -> tuple[list[rows.Instrument], list[rows.Result]]:
+    def _instruments_of(self, card: str) -> tuple[list[rows.Instrument], list[rows.Result]]:
         instruments = ask_all(lambda cursor, limit: self._queries.instruments(card=card, cursor=cursor, limit=limit))
         results: list[rows.Result] = []
         for it in instruments[:SESSIONS_SHOWN]:
@@ -192,12 +165,9 @@ class Goods:
         return instruments, results[:SESSIONS_SHOWN]
 
 
-def _unsorted(columns: tuple[Column, ...]) -> list[Column]:
+def _unsorted(given: tuple[Column, ...]) -> tuple[Column, ...]:
     """Columns of a table that stands beside the page's main one, whose sorting the address holds."""
-    return [
-        Column(name=it.name, label=it.label, kind=it.kind, href=it.href, words=it.words, short=it.short, sortable=False)
-        for it in columns
-    ]
+    return tuple(replace(it, sortable=False) for it in given)
 
 
 def _instrument(it: rows.Instrument) -> Row:
@@ -213,7 +183,7 @@ def _instrument(it: rows.Instrument) -> Row:
     }
 
 
-def _traded(_: Words, it: rows.Result) -> Row:
+def _traded(it: rows.Result) -> Row:
     return {
         "session": it.session,
         "href": session_path(it.session),
@@ -228,9 +198,9 @@ def _traded(_: Words, it: rows.Result) -> Row:
 def goods_routes(services: Services, rendering: Rendering) -> list[Route]:
     """Sections, goods, one good."""
     it = Goods(services, rendering)
-    page: dict[str, Any] = {"method": "GET", "rule": Rule.PUBLIC, "tag": TAG, "media_type": PAGE}
+    page = partial(Route, method="GET", rule=Rule.PUBLIC, tag=TAG, media_type=PAGE)
     return [
-        Route(path="/sections", handler=it.sections, summary="Sections", query=PageQuery, **page),
-        Route(path="/goods", handler=it.goods, summary="Goods", query=GoodsQuery, **page),
-        Route(path="/goods/{card}", handler=it.good, summary="One good", query=TableQuery, **page),
+        page(path="/sections", handler=it.sections, summary="Sections", query=PageQuery),
+        page(path="/goods", handler=it.goods, summary="Goods", query=GoodsQuery),
+        page(path="/goods/{card}", handler=it.good, summary="One good", query=TableQuery),
     ]

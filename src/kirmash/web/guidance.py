@@ -3,13 +3,15 @@
 The reasons come from `messages.explanations`, the words from the catalog; nothing is said twice.
 """
 
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from starlette.responses import Response
 
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.messages.explanations import EXPLANATIONS
 from kirmash.messages.rejects import Reason
+from kirmash.web.fees import fees_routes
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.tables import Column, Row, TableQuery, exported, table_of
 from kirmash.web.texts import catalog
@@ -29,7 +31,6 @@ PHASE_ORDER: Final = (
     "HALTED",
     "CANCELLED",
 )
-STAGES: Final = (1, 2, 3, 4)
 TOPICS: Final = ("session", "price", "deposit", "public", "taking_part")
 
 REASONS: Final = (
@@ -93,9 +94,10 @@ def guidance_routes(rendering: Rendering) -> list[Route]:
         )
         return rendering.page(call, "rejects.html", table=table)
 
-    page: dict[str, Any] = {"method": "GET", "rule": Rule.PUBLIC, "tag": TAG, "media_type": PAGE}
+    page = partial(Route, method="GET", rule=Rule.PUBLIC, tag=TAG, media_type=PAGE)
     return [
-        Route(path="/help", handler=guide, summary="Help", query=PageQuery, **page),
-        Route(path="/help/glossary", handler=glossary, summary="The words", query=PageQuery, **page),
-        Route(path="/help/rejects", handler=rejects, summary="Why orders are rejected", query=TableQuery, **page),
+        page(path="/help", handler=guide, summary="Help", query=PageQuery),
+        page(path="/help/glossary", handler=glossary, summary="The words", query=PageQuery),
+        page(path="/help/rejects", handler=rejects, summary="Why orders are rejected", query=TableQuery),
+        *fees_routes(rendering),
     ]

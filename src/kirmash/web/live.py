@@ -22,13 +22,17 @@ from kirmash.gateway.services import Services
 from kirmash.messages.times import text_from_time
 from kirmash.web.catalogue import Catalogue
 from kirmash.web.rendering import HEADERS, PageQuery, Rendering
-from kirmash.web.timeline import Timeline, timeline_of
+from kirmash.web.timeline import ENDED, Timeline, timeline_of
 
 MEDIA_TYPE: Final = "text/event-stream"
 PATH: Final = "/live/sessions/{session}"
 PARTS: Final = ("clock", "market", "book", "deals")
 TAPE_LINES: Final = 20
+TAPES_MAX: Final = 5_000
+"""Beyond so many, the tapes of ended sessions are forgotten, whoever looks at those."""
 LEVELS_SHOWN: Final = 10
+MARKET_SHOWN: Final = 150
+"""How many instruments the market's table shows; a session may have thousands, and its catalogue has them all."""
 READERS_MAX: Final = 5_000
 COALESCE_SECONDS: Final = 0.15
 HEARTBEAT_SECONDS: Final = 10.0
@@ -124,7 +128,7 @@ class Live:
     def stamp(self, session: str, instrument: str) -> Stamp:
         """The present state. Raises KeyError."""
         board = self._services.feed.board
-        return Stamp(board.session(session).number, board.snapshot(session, instrument).number)
+        return Stamp(board.session(session).number, board.number(session, instrument))
 
     async def prepare(self, session: str, instrument: str) -> None:
         """Read what pictures of this instrument need beside the board: names, and deals before our time."""
@@ -135,6 +139,8 @@ class Live:
         page = await read(lambda: self._services.queries.tape(session, instrument, newest_first=True, limit=TAPE_LINES))
         found = {it.channel: TapeDeal(it.channel, it.at, it.price, it.quantity, it.aggressor) for it in page.rows}
         found.update((it.number, it) for it in self._tapes.get(key, ()))
+        if len(self._loaded) >= TAPES_MAX:
+            self._forget_ended()
         self._tapes[key] = deque((found[number] for number in sorted(found)), maxlen=TAPE_LINES)
         self._loaded.add(key)
 
@@ -163,9 +169,10 @@ class Live:
         if part == "clock":
             return self._rendering.fragment(language, "live/clock.html", it=timeline)
         if part == "market":
-            books = [board.snapshot(session, name) for name in timeline.instruments]
+            books = [board.glance(session, name) for name in timeline.instruments[:MARKET_SHOWN]]
+            cut = len(timeline.instruments) - len(books)
             return self._rendering.fragment(
-                language, "live/market.html", it=timeline, books=books, names=names, chosen=instrument
+                language, "live/market.html", it=timeline, books=books, names=names, chosen=instrument, cut=cut
             )
         if part == "book":
             book = board.snapshot(session, instrument)
@@ -194,6 +201,23 @@ class Live:
                 self._tapes.setdefault((update.session, update.instrument), deque(maxlen=TAPE_LINES)).append(line)
             for reader in self._readers.get(update.session, ()):
                 reader.news.set()
+            if update.instrument is None:
+                self._forget_if_over(update.session)
+
+    def _forget_if_over(self, session: str) -> None:
+        """Let go of a session's tapes when it has ended: its deals are in the views, and every day brings new ones."""
+        if self._services.feed.board.session(session).phase not in ENDED:
+            return
+        for key in [key for key in self._tapes if key[0] == session]:
+            del self._tapes[key]
+        self._loaded = {key for key in self._loaded if key[0] != session}
+        self._changes.pop(session, None)
+
+    def _forget_ended(self) -> None:
+        board = self._services.feed.board
+        for session in {key[0] for key in self._loaded}:
+            if board.session(session).phase in ENDED:
+                self._forget_if_over(session)
 
     def _restarted(self) -> None:
         self._tapes.clear()
@@ -235,6 +259,9 @@ class Live:
                     await asyncio.sleep(COALESCE_SECONDS)
                 except TimeoutError:
                     yield ": here\n\n"
+        except Problem:
+            # The views cannot be read now; who comes back is told so, or finds that they can.
+            return
         finally:
             self._leave(reader)
 

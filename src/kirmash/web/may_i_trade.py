@@ -15,6 +15,7 @@ from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.identity import Role, Who
+from kirmash.identity.switches import stops
 from kirmash.messages.explanations import EXPLANATIONS
 from kirmash.messages.rejects import Reason
 from kirmash.queries import Queries, rows
@@ -158,11 +159,10 @@ def conditions_routes(services: Services, rendering: Rendering, common: Callable
         if asked is None:
             raise missing("session")
         on = services.identity.switches(participant=who.participant, only_on=True)
-        subjects = {who.participant, who.trader}
         found = Found(
             who=who,
             timeline=timeline,
-            stopped=any(it.subject in subjects for it in on),
+            stopped=stops([(it.kind, it.subject) for it in on], who) is not None,
             doors_open=services.feed.doors.open,
             **asked,
         )

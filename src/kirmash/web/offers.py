@@ -10,6 +10,7 @@ from starlette.responses import Response
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.publication.updates import BookSnapshot, SessionSnapshot
+from kirmash.web import columns
 from kirmash.web.catalogue import Catalogue, Named
 from kirmash.web.paths import good_path, session_path
 from kirmash.web.rendering import Rendering
@@ -22,16 +23,16 @@ LEVELS_MAX: Final = 10
 SIDES: Final = ("buy", "sell")
 
 OFFERS: Final = (
-    Column(name="side", label="common.side", kind="side"),
+    columns.SIDE,
     Column(name="good", label="good.name", href="good_href"),
-    Column(name="basis", label="instrument.basis", short=True),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="currency", label="common.currency", kind="code"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
+    columns.BASIS,
+    columns.PRICE,
+    columns.CURRENCY,
+    columns.QUANTITY,
     Column(name="unit", label="good.unit", short=True),
     Column(name="orders", label="common.orders", kind="count"),
-    Column(name="session", label="common.session", href="href", short=True),
-    Column(name="phase", label="common.phase", kind="phase"),
+    columns.SESSION,
+    columns.PHASE,
 )
 
 
@@ -80,7 +81,7 @@ def offers_routes(services: Services, rendering: Rendering, catalogue: Catalogue
             line
             for it in chosen
             for name in it.instruments
-            for line in _lines(words, it, board.snapshot(it.session, name), names.get(name))
+            for line in _lines(words, it, board.glance(it.session, name), names.get(name))
         ]
         wanted = (query.q or "").strip().casefold()
         found = [

@@ -4,6 +4,7 @@ What may be done is what REST allows: the same judge (`manages`), the same switc
 shown on the answer to the form that made it and never again; nothing of it is kept here.
 """
 
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -97,6 +98,7 @@ class OwnLogin:
             "account/login.html",
             status,
             me=logins[who.login],
+            must_enrol=who.must_enrol,
             logins=logins,
             sessions=[session_of(row, who) for row in self._identity.sessions(who.login)],
             keys=[key_of(row) for row in keys],
@@ -153,10 +155,9 @@ class OwnLogin:
 
     async def confirm_second_factor(self, call: Call) -> Response:
         form = read_form(call, CodeForm)
-        address = call.request.client.host if call.request.client is not None else ""
         token = call.request.cookies[SESSION_COOKIE]
         try:
-            opened = self._identity.confirm_totp(token, form.code.replace(" ", ""), address)
+            opened = self._identity.confirm_totp(token, form.code.replace(" ", ""), call.address)
         except SessionEnded:
             raise
         except Denied as error:
@@ -221,28 +222,26 @@ def secret_of(uri: str) -> tuple[str, str]:
 def own_login_routes(services: Services, rendering: Rendering) -> list[Route]:
     """Sessions, keys, second factor, kill switches."""
     it = OwnLogin(services, rendering)
-    page: dict[str, Any] = {"rule": Rule.SIGNED_IN, "tag": TAG, "media_type": PAGE, "by_session": True}
-    form: dict[str, Any] = {**page, "method": "POST", "raw_body": True}
-    admin: dict[str, Any] = {"rule": Rule.OVERSIGHT}
+    own = partial(Route, tag=TAG, media_type=PAGE, by_session=True)
+    page = partial(own, method="GET")
+    form = partial(own, method="POST", rule=Rule.SIGNED_IN, raw_body=True)
     return [
-        Route(method="GET", path=LOGIN_PAGE, handler=it.show, summary="One's own login", query=DoneQuery, **page),
-        Route(path="/account/sessions/{session}/end", handler=it.end_session, summary="End a session", **form),
-        Route(path="/account/keys", handler=it.add_key, summary="Add a key by the form", **form),
-        Route(path="/account/keys/{key}/revoke", handler=it.revoke_key, summary="Revoke a key by the form", **form),
-        Route(path="/account/second-factor", handler=it.start_second_factor, summary="Begin a second factor", **form),
-        Route(
+        page(rule=Rule.SIGNED_IN, path=LOGIN_PAGE, handler=it.show, summary="One's own login", query=DoneQuery),
+        form(path="/account/sessions/{session}/end", handler=it.end_session, summary="End a session"),
+        form(path="/account/keys", handler=it.add_key, summary="Add a key by the form"),
+        form(path="/account/keys/{key}/revoke", handler=it.revoke_key, summary="Revoke a key by the form"),
+        form(path="/account/second-factor", handler=it.start_second_factor, summary="Begin a second factor"),
+        form(
             path="/account/second-factor/confirm",
             handler=it.confirm_second_factor,
             summary="Confirm a second factor by the form",
-            **form,
         ),
-        Route(
-            method="GET",
+        page(
+            rule=Rule.OVERSIGHT,
             path=SWITCHES_PAGE,
             handler=it.switches,
             summary="Kill switches",
             query=PageQuery,
-            **{**page, **admin},
         ),
-        Route(path=SWITCHES_PAGE, handler=it.switch, summary="Set a kill switch", **{**form, "rule": Rule.ADMIN}),
+        form(path=SWITCHES_PAGE, handler=it.switch, summary="Set a kill switch", rule=Rule.ADMIN),
     ]

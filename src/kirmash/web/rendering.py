@@ -28,6 +28,8 @@ from kirmash.web.words import Words
 THEMES: Final = ("auto", "light", "dark")
 THEME_PARAMETER: Final = "theme"
 THEME_COOKIE: Final = "kirmash_theme"
+TOUR_COOKIE: Final = "kirmash_tour"
+TOUR_STEPS: Final = ("1", "2", "3", "4", "5")
 COOKIE_SECONDS: Final = 31_536_000
 
 POLICY: Final = (
@@ -124,7 +126,15 @@ class Rendering:
             "now": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "zone_offset": self.words[language].zone_at(now),
             "doors": self._feed.doors,
+            "touring": self._touring(request),
         }
+
+    def _touring(self, request: Request) -> int | None:
+        """The step of the guided tour that the visitor of a demo is at; 0 if he may begin it."""
+        if not self._config.demo.logins:
+            return None
+        step = request.cookies.get(TOUR_COOKIE, "")
+        return int(step) if step in TOUR_STEPS else 0
 
     def _keep_choices(self, call: Call, response: Response) -> None:
         query = call.request.query_params

@@ -211,7 +211,7 @@ class Rooms:
         found = []
         names = list(dict.fromkeys([*room.it.instruments[:INSTRUMENTS_SHOWN], room.instrument]))
         for name in names:
-            book = self._services.feed.board.snapshot(room.it.session, name)
+            book = self._services.feed.board.glance(room.it.session, name)
             bid, ask = best_of(book)
             found.append(
                 Watched(

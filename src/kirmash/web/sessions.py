@@ -4,6 +4,7 @@ While it runs the page's moving parts are those of `live`; without a script they
 shown of orders is the public book; who gave them is nobody's business, and what came of single orders is their owners'.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.queries import Page, rows
 from kirmash.queries.names import MECHANISMS, PHASES
+from kirmash.web import columns
 from kirmash.web.catalogue import Catalogue, Named
 from kirmash.web.live import PARTS, Live
 from kirmash.web.paths import good_path, session_path
@@ -28,45 +30,45 @@ PURPOSES: Final = ("domestic", "export", "import", "transit")
 EVENTS_SHOWN: Final = 200
 
 SESSIONS: Final = (
-    Column(name="session", label="common.session", href="href", short=True),
-    Column(name="section", label="common.section", words=lambda w, value: w.section(value), short=True),
-    Column(name="purpose", label="common.purpose", words=lambda w, value: w.purpose(value), short=True),
+    columns.SESSION,
+    columns.SECTION,
+    columns.PURPOSE,
     Column(name="mechanism", label="common.mechanism", words=lambda w, value: w.text(f"mechanism.{value}"), short=True),
-    Column(name="phase", label="common.phase", kind="phase"),
+    columns.PHASE,
     Column(name="begins", label="session.begins", kind="moment"),
     Column(name="ends", label="session.ends", kind="moment"),
-    Column(name="instruments", label="good.instruments", kind="count"),
+    columns.INSTRUMENTS,
 )
 RESULTS: Final = (
-    Column(name="title", label="good.name", href="href"),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="basis", label="instrument.basis", short=True),
+    columns.TITLE,
+    columns.INSTRUMENT,
+    columns.BASIS,
     Column(name="buy_orders", label="result.buy_orders", kind="count"),
     Column(name="sell_orders", label="result.sell_orders", kind="count"),
     Column(name="bidders", label="result.bidders", short=True),
-    Column(name="deals", label="result.deals", kind="count"),
+    columns.DEALS,
     Column(name="volume", label="result.volume", kind="figure"),
     Column(name="low", label="result.low", kind="figure"),
     Column(name="weighted", label="result.weighted", kind="figure"),
     Column(name="high", label="result.high", kind="figure"),
-    Column(name="notional", label="result.notional", kind="figure"),
-    Column(name="currency", label="common.currency", kind="code"),
+    columns.NOTIONAL,
+    columns.CURRENCY,
 )
 CATALOGUE: Final = (
-    Column(name="title", label="good.name", href="href"),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="basis", label="instrument.basis", short=True),
-    Column(name="currency", label="common.currency", kind="code"),
+    columns.TITLE,
+    columns.INSTRUMENT,
+    columns.BASIS,
+    columns.CURRENCY,
     Column(name="reference", label="instrument.reference", kind="figure"),
     Column(name="lower", label="instrument.lower", kind="figure"),
     Column(name="upper", label="instrument.upper", kind="figure"),
-    Column(name="tick", label="instrument.tick", kind="figure"),
-    Column(name="lot", label="instrument.lot", kind="figure"),
+    columns.TICK,
+    columns.LOT,
 )
 DEALS: Final = (
-    Column(name="at", label="common.time", kind="moment"),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
+    columns.TIME,
+    columns.PRICE,
+    columns.QUANTITY,
     Column(name="aggressor", label="deal.aggressor", words=lambda w, value: w.text(f"aggressor.{value}"), short=True),
 )
 
@@ -197,6 +199,7 @@ class Sessions:
             "left": _left_over(words, detail, names),
             "parts": {},
             "after": "",
+            "historical": name in self._services.config.demo.historical,
         }
         if not timeline.ended:
             await self._live.prepare(name, chosen)
@@ -208,7 +211,7 @@ class Sessions:
     def _liveliest(self, timeline: Timeline) -> str:
         """The instrument that is shown where none was asked for: the first with deals, else with orders."""
         board = self._services.feed.board
-        books = [board.snapshot(timeline.session, name) for name in timeline.instruments]
+        books = [board.glance(timeline.session, name) for name in timeline.instruments]
         traded = (book.instrument for book in books if book.last_price is not None)
         asked_for = (book.instrument for book in books if book.bids or book.asks)
         return next(traded, None) or next(asked_for, None) or timeline.instruments[0]
@@ -218,14 +221,17 @@ class Sessions:
         found = q.sessions(session=name, limit=1).rows
         if not found:
             return None
-        cursor = query.cursor if query.table == "deals" else None
+        cursor, over = query.cursor if query.table == "deals" else None, timeline.ended
         return Detail(
             session=found[0],
             phases=q.session_phases(name),
             deposit=q.session_deposits(name),
             totals=q.session_totals(name),
-            results=ask_all(lambda at, limit: q.results(name, cursor=at, limit=limit)),
-            lines=ask_all(lambda at, limit: q.session_instruments(name, cursor=at, limit=limit)),
+            # What is shown while it runs, or of what came of it; hundreds of rows each in a large session.
+            results=ask_all(lambda at, limit: q.results(name, cursor=at, limit=limit)) if over or query.format else [],
+            lines=ask_all(lambda at, limit: q.session_instruments(name, cursor=at, limit=limit))
+            if query.format or not over
+            else [],
             events=q.session_events(name, public=True, limit=EVENTS_SHOWN).rows,
             deals=q.tape(name, chosen, newest_first=True, cursor=cursor, limit=WHOLE_MAX) if timeline.ended else None,
         )
@@ -272,7 +278,7 @@ class Sessions:
     def _line(self, words: Words, it: rows.SessionInstrument, names: dict[str, Named]) -> Row:
         """An instrument's terms in the session; the band is the one in force."""
         named = names.get(it.instrument)
-        band = self._services.feed.board.snapshot(it.session, it.instrument).band
+        band = self._services.feed.board.glance(it.session, it.instrument).band
         return {
             "title": it.instrument if named is None else named.title(words),
             "href": None if named is None else good_path(named.instrument.card),
@@ -289,7 +295,7 @@ class Sessions:
     async def _export(self, call: Call, words: Words, detail: Detail, names: dict[str, Named], chosen: str) -> Response:
         query: SessionQuery = call.query
         session = detail.session.session
-        columns: tuple[Column, ...] = {"deals": DEALS, "catalogue": CATALOGUE}.get(query.table or "", RESULTS)
+        shown: tuple[Column, ...] = {"deals": DEALS, "catalogue": CATALOGUE}.get(query.table or "", RESULTS)
         if query.table == "deals":
             q = self._queries
             deals = await read(
@@ -302,7 +308,7 @@ class Sessions:
             given = [self._line(words, it, names) for it in detail.lines]
         else:
             given = [_result(words, it, names) for it in detail.results]
-        return exported(words, call, given, columns, f"{query.table or 'results'}-{session}", query.format or "")
+        return exported(words, call, given, shown, f"{query.table or 'results'}-{session}", query.format or "")
 
 
 class LeftOver(Struct, frozen=True):
@@ -373,8 +379,8 @@ def _deal(it: rows.TapeLine) -> Row:
 def sessions_routes(services: Services, rendering: Rendering, catalogue: Catalogue, live: Live) -> list[Route]:
     """The list and the page of a session."""
     it = Sessions(services, rendering, catalogue, live)
-    page: dict[str, Any] = {"method": "GET", "rule": Rule.PUBLIC, "tag": TAG, "media_type": PAGE}
+    page = partial(Route, method="GET", rule=Rule.PUBLIC, tag=TAG, media_type=PAGE)
     return [
-        Route(path="/sessions", handler=it.list, summary="Sessions", query=SessionsQuery, **page),
-        Route(path="/sessions/{session}", handler=it.one, summary="One session", query=SessionQuery, **page),
+        page(path="/sessions", handler=it.list, summary="Sessions", query=SessionsQuery),
+        page(path="/sessions/{session}", handler=it.one, summary="One session", query=SessionQuery),
     ]

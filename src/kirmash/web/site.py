@@ -13,19 +13,25 @@ from starlette.routing import BaseRoute
 from kirmash.gateway.problems import TITLES, Problem
 from kirmash.gateway.routes import Route
 from kirmash.gateway.services import Services
-from kirmash.identity import Who
+from kirmash.identity import Role, Who
 from kirmash.web.catalogue import Catalogue
 from kirmash.web.components import components_routes
+from kirmash.web.desk import Desk
+from kirmash.web.desk_records import records_routes
+from kirmash.web.desk_running import Running
 from kirmash.web.entry import PASSWORD, entry_routes, login_path, not_a_page
 from kirmash.web.forms import go_to
 from kirmash.web.front import front_routes
 from kirmash.web.goods import goods_routes
 from kirmash.web.guidance import guidance_routes
 from kirmash.web.live import Live
+from kirmash.web.notices import notices_page_routes
 from kirmash.web.offers import offers_routes
+from kirmash.web.own_login import LOGIN_PAGE
 from kirmash.web.rendering import NavigationEntry, Rendering
 from kirmash.web.sessions import sessions_routes
 from kirmash.web.static_files import static_routes
+from kirmash.web.tour import tour_routes
 from kirmash.web.trading import NAVIGATION as OWN_NAVIGATION
 from kirmash.web.trading import Trading
 
@@ -36,16 +42,19 @@ NAVIGATION: Final = (
     NavigationEntry("/goods", "nav.goods"),
     NavigationEntry("/help", "nav.help"),
 )
+DESK_NAVIGATION: Final = (NavigationEntry("/desk", "nav.desk", frozenset({Role.OPERATOR, Role.AUDITOR})),)
 
 
 class Site:
     """The pages of one exchange (gateway.server.Pages)."""
 
     def __init__(self, services: Services) -> None:
-        self._rendering: Final = Rendering(services, (*NAVIGATION, *OWN_NAVIGATION))
+        self._rendering: Final = Rendering(services, (*NAVIGATION, *OWN_NAVIGATION, *DESK_NAVIGATION))
         catalogue = Catalogue(services.queries)
         self.live: Final = Live(services, self._rendering, catalogue)
         self._trading: Final = Trading(services, self._rendering, catalogue, self.live)
+        desk = Desk(services, self._rendering)
+        self._running: Final = Running(desk, self.live, catalogue)
         self.routes: Final[Sequence[Route]] = [
             *front_routes(services, self._rendering),
             *sessions_routes(services, self._rendering, catalogue, self.live),
@@ -53,9 +62,13 @@ class Site:
             *goods_routes(services, self._rendering),
             *guidance_routes(self._rendering),
             *components_routes(self._rendering),
+            *tour_routes(services, self._rendering),
             *entry_routes(services, self._rendering),
             *self.live.routes(),
+            *notices_page_routes(services, self._rendering),
             *self._trading.routes,
+            *self._running.routes,
+            *records_routes(desk),
         ]
         self.static: Final[Sequence[BaseRoute]] = static_routes()
 
@@ -65,6 +78,8 @@ class Site:
             why = "ended" if problem.code == "session_ended" else "needed"
             wanted = (request.url.path, request.url.query) if request.method in ("GET", "HEAD") else ("/", "")
             return go_to(login_path(*wanted, why))
+        if problem.code == "must_enrol":
+            return go_to(LOGIN_PAGE)
         if problem.code == "not_allowed" and who is None:
             # The only thing that identity allows nobody before who he is was settled: a one-time password.
             return go_to(PASSWORD)
@@ -90,4 +105,5 @@ class Site:
     async def close(self) -> None:
         """End all streams."""
         await self._trading.close()
+        await self._running.close()
         await self.live.close()

@@ -12,13 +12,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 import xlsxwriter
+from markupsafe import Markup, escape
 from msgspec import Struct
 from starlette.responses import Response
 
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call
 from kirmash.queries import Page
-from kirmash.queries.asking import LIMIT_MAX
+from kirmash.queries.asking import EARLY, LIMIT_MAX
 from kirmash.web.rendering import PageQuery
 from kirmash.web.words import Words
 
@@ -28,7 +29,7 @@ Kind = Literal["text", "code", "figure", "count", "moment", "clock", "phase", "s
 Row = Mapping[str, Any]
 
 WHOLE_MAX: Final = LIMIT_MAX
-PAGE_ROWS: Final = 100
+PAGE_ROWS: Final = EARLY
 EXPORT_MAX: Final = 100_000
 FORMATS: Final = ("csv", "xlsx")
 MEDIA_TYPES: Final = {
@@ -87,6 +88,18 @@ class Column(Struct, frozen=True, kw_only=True):
                 return words.text(f"side.{value}")
         return str(value)
 
+    def cell(self, words: Words, row: Row) -> Markup:
+        """The cell's inside as HTML. Made here and not by a macro: a page has more of these than of anything else."""
+        value, shown = row[self.name], escape(self.shown(words, row))
+        href = row[self.href] if self.href is not None and value is not None else None
+        if href:
+            return Markup(f'<a href="{escape(href)}">{shown}</a>')  # noqa: S704 (both are escaped)
+        if self.kind == "moment" and value is not None:
+            return Markup(f'<time datetime="{escape(value)}" data-when>{shown}</time>')  # noqa: S704 (escaped)
+        named = {"phase": f"phase phase-{str(value).lower()}", "side": f"side side-{value}", "code": "code"}
+        name = "absent" if value is None else named.get(self.kind, "")
+        return Markup(f'<span class="{escape(name)}">{shown}</span>' if name else f"<span>{shown}</span>")  # noqa: S704
+
     def exported(self, words: Words, row: Row) -> str:
         """The cell's text in a file: figures and times as they are kept, so that programs can read them."""
         value = row[self.name]
@@ -94,14 +107,12 @@ class Column(Struct, frozen=True, kw_only=True):
             return ""
         return str(value) if self.is_figure or self.kind in ("moment", "clock") else self.shown(words, row)
 
-    def sort_key(self, words: Words, row: Row) -> tuple[bool, Any]:
-        """What is absent comes last."""
+    def sort_key(self, words: Words, row: Row) -> Any:
+        """By what a row that has a value is sorted."""
         value = row[self.name]
-        if value is None:
-            return True, ""
         if self.is_figure:
-            return False, _decimal(str(value))
-        return False, str(value) if self.kind in ("moment", "clock") else self.shown(words, row).casefold()
+            return _decimal(str(value))
+        return str(value) if self.kind in ("moment", "clock") else self.shown(words, row).casefold()
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -159,20 +170,18 @@ def table_of(
     rows_found = found.rows if isinstance(found, Page) else found
     next_cursor = found.next_cursor if isinstance(found, Page) else None
     whole = next_cursor is None and query.cursor is None
+    if isinstance(found, Page) and not whole and found.early is not None:
+        # What cannot be sorted need not be read to its end: a page as short as those of a whole list.
+        rows_found, next_cursor = found.rows[:EARLY], found.early
     rows = [row(it) for it in rows_found]
-    sort = query.sort or ""
-    column = next((it for it in columns if it.name == sort.removeprefix("-") and it.sortable), None)
-    if not whole or column is None:
-        sort = ""
-    else:
-        there = [it for it in rows if it[column.name] is not None]
-        there.sort(key=lambda it: column.sort_key(words, it), reverse=sort.startswith("-"))
-        rows = there + [it for it in rows if it[column.name] is None]
+    column = sorting_column(columns, query.sort) if whole else None
+    sort = (query.sort or "") if column is not None else ""
+    if column is not None:
+        rows = sorted_by(words, rows, column, sort)
     total, pages, page = len(rows), 1, 1
     if whole:
         pages = max(1, -(-total // PAGE_ROWS))
-        asked = query.page or "1"
-        page = min(int(asked), pages) if asked.isascii() and asked.isdigit() and int(asked[:9]) > 0 else 1
+        page = min(_page_of(query.page or "1"), pages)
         rows = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
     return Table(
         name=name,
@@ -190,6 +199,24 @@ def table_of(
     )
 
 
+def sorting_column(columns: tuple[Column, ...], sort: str | None) -> Column | None:
+    """The column that `sort` names; None for one that there is not, or that nothing is sorted by."""
+    name = (sort or "").removeprefix("-")
+    return next((it for it in columns if it.name == name and it.sortable), None)
+
+
+def sorted_by(words: Words, rows: Sequence[Row], column: Column, sort: str) -> list[Row]:
+    """Rows by a column, the other way round for a minus; where it is absent comes last either way."""
+    there = [it for it in rows if it[column.name] is not None]
+    there.sort(key=lambda it: column.sort_key(words, it), reverse=sort.startswith("-"))
+    return there + [it for it in rows if it[column.name] is None]
+
+
+def _page_of(text: str) -> int:
+    """A page's number as somebody typed it; the first for what is none."""
+    return max(1, int(text[:9])) if text.isascii() and text.isdigit() else 1
+
+
 def exported(
     words: Words, call: Call, rows: Sequence[Row], columns: tuple[Column, ...], name: str, form: str
 ) -> Response:
@@ -197,9 +224,9 @@ def exported(
     if form not in FORMATS:
         raise Problem(400, "shape", f"format is one of {', '.join(FORMATS)}", field="format")
     sort = getattr(call.query, "sort", None) or ""
-    column = next((it for it in columns if it.name == sort.removeprefix("-") and it.sortable), None)
+    column = sorting_column(columns, sort)
     if column is not None:
-        rows = sorted(rows, key=lambda it: column.sort_key(words, it), reverse=sort.startswith("-"))
+        rows = sorted_by(words, rows, column, sort)
     lines = _lines(words, rows, columns)
     data = _csv(lines) if form == "csv" else _xlsx(lines)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"', "X-Content-Type-Options": "nosniff"}

@@ -29,6 +29,7 @@ from kirmash.protocol.present import command_json
 from kirmash.protocol.shapes import ShapeError
 from kirmash.queries import rows
 from kirmash.sequencer.answers import IdReused, Refused
+from kirmash.web.fees import FeeShown, amount_of, fee_shown
 from kirmash.web.forms import go_to, read_form
 from kirmash.web.holdings import holdings_of
 from kirmash.web.rendering import HEADERS, PageQuery, Rendering, here
@@ -77,6 +78,7 @@ class Preview(Struct, frozen=True, kw_only=True):
     currency: str
     deals: list[tuple[str, str]]
     cancelled: bool
+    fee: FeeShown | None = None
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -157,6 +159,7 @@ class Terminal:
             anchor=anchor_of(room.book, line),
             times=times_of(it.mechanism, it.phase),
             takes_orders=it.phase in TAKES_ORDERS,
+            historical=it.session in self._services.config.demo.historical,
             parts=parts,
             after=self._rooms.event_id(room),
             shown=shown,
@@ -353,7 +356,22 @@ class Terminal:
             currency=currency,
             deals=[(it["price"], it["quantity"]) for it in lines if it["event"] == "deal_made"],
             cancelled=any(it["event"] == "order_cancelled" for it in lines),
+            fee=await self._fee(who, room, values) if name == "place_order" else None,
         )
+
+    async def _fee(self, who: Who, room: Room, values: JsonObject) -> FeeShown:
+        """What the side of an order that would be accepted would pay, filled whole at its price."""
+        mine, client = await self._rooms.mine(who), values.get("client")
+        resident = mine.participant.resident
+        if client is not None:
+            of_client = next((it.resident for it in mine.clients if it.client == client), None)
+            if of_client is None:
+                found = await read(lambda: self._queries.clients(scope=who.participant, client=client, limit=1).rows)
+                of_client = found[0].resident if found else resident
+            resident = of_client
+        day = self._rendering.now().astimezone(self._rendering.zone).date().isoformat()
+        amount = amount_of(values["price"], values["quantity"])
+        return fee_shown(room.it, room.names.get(room.instrument), values["side"], resident, amount, day)
 
     def _throttle(self, who: Who) -> None:
         """Here and not before the handler, so that who was too quick gets his ticket back as he typed it."""

@@ -52,8 +52,24 @@ class Timeline(Struct, frozen=True, kw_only=True):
         return not self.ended and self.phase != "SCHEDULED"
 
 
+_MADE: Final[dict[str, tuple[SessionSnapshot, Timeline]]] = {}
+"""The timelines of the snapshots seen last, one a session; the board gives the same snapshot until there is news."""
+MADE_MAX: Final = 10_000
+
+
 def timeline_of(it: SessionSnapshot) -> Timeline:
     """The timeline of a session of the board."""
+    known = _MADE.get(it.session)
+    if known is not None and known[0] is it:
+        return known[1]
+    if len(_MADE) >= MADE_MAX:
+        _MADE.clear()
+    timeline = _timeline_of(it)
+    _MADE[it.session] = (it, timeline)
+    return timeline
+
+
+def _timeline_of(it: SessionSnapshot) -> Timeline:
     names = [planned.phase for planned in it.plan]
     at_phase = it.left if it.phase == "HALTED" and it.left is not None else it.phase
     position = names.index(at_phase) if at_phase in names else (len(names) if it.phase in ENDED else -1)

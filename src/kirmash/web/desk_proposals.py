@@ -1,0 +1,204 @@
+"""Proposals on the desk: what one operator proposed and another has to look at (four eyes).
+
+Decided by the same handlers as REST. Whoever approves sees before what the command would give now.
+"""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from kirmash.gateway.api.asking import missing
+from kirmash.gateway.api.managing import Managing, ReasonBody
+from kirmash.gateway.api.shown import ProposalShown, proposal_of
+from kirmash.gateway.problems import Problem
+from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.identity import Denied, ProposalOver, Role, State
+from kirmash.queries import Queries
+from kirmash.web.desk import Desk, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
+from kirmash.web.desk_lists import Filter, Listing, choices_of, list_routes
+from kirmash.web.forms import go_to
+from kirmash.web.tables import Column, Row
+from kirmash.web.words import Words
+
+LIST: Final = "/desk/proposals"
+FOUND_MAX: Final = 500
+_ABOUT: Final = ("participant", "client", "amount", "currency", "deal", "session", "reason")
+
+PROPOSALS: Final = (
+    Column(name="what", label="desk.field.what", href="href"),
+    Column(name="about", label="account.about"),
+    Column(name="state", label="desk.field.state", words=lambda w, value: w.text(f"desk.proposal.{value}"), short=True),
+    Column(name="reason", label="account.reason"),
+    Column(name="proposer", label="desk.field.proposer", kind="code"),
+    Column(name="proposed", label="desk.field.proposed", kind="moment"),
+    Column(name="expires", label="desk.field.expires", kind="moment"),
+    Column(name="decider", label="desk.field.decider", kind="code"),
+    Column(name="number", label="account.number", kind="count"),
+)
+
+
+def proposal_path(proposal: str) -> str:
+    """A proposal's page."""
+    return f"{LIST}/{quote(proposal, safe='')}"
+
+
+def command_text(words: Words, command: str) -> str:
+    """What a command does, in a few words."""
+    return words.known("desk.command", command)
+
+
+def about_of(words: Words, body: dict[str, Any]) -> str:
+    """What a proposed command is about: whom, how much, which."""
+    given = {**body}
+    if isinstance(given.get("amount"), str):
+        given["amount"] = words.figure(given["amount"])
+    return " ".join(str(given[name]) for name in _ABOUT[:-1] if given.get(name) is not None)
+
+
+class ProposalsOfDesk:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk: Final = desk
+        self._identity = desk.services.identity
+        self._managing: Final = Managing(desk.services)
+
+    def found(self, state: str | None = None) -> list[ProposalShown]:
+        """Proposals, the newest first."""
+        wanted = None if state is None else State(state)
+        return [proposal_of(it) for it in self._identity.proposals(state=wanted, limit=FOUND_MAX)]
+
+    def names(self) -> dict[str, str]:
+        """The names of operators' logins by id."""
+        return {it.id: it.name for it in self._identity.logins() if it.role is Role.OPERATOR}
+
+    def row(self, words: Words, it: ProposalShown) -> Row:
+        """A proposal in the list."""
+        names = self.names()
+        return {
+            "what": command_text(words, it.command),
+            "href": proposal_path(it.id),
+            "about": about_of(words, it.body),
+            "state": it.state,
+            "reason": it.reason,
+            "proposer": names.get(it.proposer, it.proposer),
+            "proposed": it.proposed,
+            "expires": it.expires,
+            "decider": None if it.decider is None else names.get(it.decider, it.decider),
+            "number": it.number,
+        }
+
+    async def show(self, call: Call) -> Response:
+        return await self._page(call, fresh("decide"))
+
+    async def _page(self, call: Call, form: Form) -> Response:
+        it = self._one(call)
+        words = self._desk.words(call)
+        preview: list[dict[str, Any]] = []
+        objections: list[Fault] = []
+        mine = it.proposer == call.caller.login
+        if it.state == State.OPEN.value and call.caller.role is Role.OPERATOR:
+            try:
+                preview = await self._desk.rehearse(call, it.command, it.body)
+            except Failed as error:
+                objections = error.faults
+        return await self._desk.page(
+            call,
+            "desk/proposals_one.html",
+            form.status,
+            form=form,
+            it=it,
+            what=command_text(words, it.command),
+            about=about_of(words, it.body),
+            body={name: value for name, value in it.body.items() if value is not None},
+            names=self.names(),
+            mine=mine,
+            preview=[line for line in preview if line["event"] in ("order_cancelled", "account_changed")],
+            objections=objections,
+            unsettled=it.state == State.APPROVED.value and it.number is None,
+        )
+
+    def _one(self, call: Call) -> ProposalShown:
+        """Raises Problem for one that there is not."""
+        found = [it for it in self.found() if it.id == call.path["proposal"]]
+        if not found:
+            raise missing("proposal")
+        return found[0]
+
+    async def approve(self, call: Call) -> Response:
+        typed, client_id = form_of(call)
+        it = self._one(call)
+        try:
+            given = await self._managing.approve(call)
+        except ProposalOver as error:
+            if it.decider != call.caller.login or it.number is None or it.rejected:
+                failed = self._desk.denied(call, error)
+                return await self._page(call, fresh("decide").failed(failed, typed, client_id))
+            # The second of two clicks: what the first one did is told again.
+            return go_to(f"{proposal_path(it.id)}?done={it.number}")
+        except Denied as error:
+            return await self._page(call, fresh("decide").failed(self._desk.denied(call, error), typed, client_id))
+        except Problem as problem:
+            return await self._page(call, fresh("decide").failed(self._of(call, problem), typed, client_id))
+        return go_to(f"{proposal_path(it.id)}?done={given.number}")
+
+    def _of(self, call: Call, problem: Problem) -> Failed:
+        """A command that was approved and then rejected, or could not be given yet."""
+        if "reasons" in problem.extra:
+            return Failed(self._desk.faults(call, problem.extra["reasons"]), problem.status)
+        shown = problem.value(call.language)
+        fault = Fault(field=None, text=shown["detail"], cure=shown.get("cure", ""), rule=shown.get("rule", ""))
+        return Failed([fault], problem.status, headers=problem.headers)
+
+    async def decline(self, call: Call) -> Response:
+        typed, client_id = form_of(call)
+        it = self._one(call)
+        reason = typed.get("reason", "").strip()[:200]
+        try:
+            if not reason:
+                raise Failed([Fault(field="reason", text=self._desk.words(call).text("form.missing"))], 422)
+            body = ReasonBody(reason=reason)
+            await self._managing.decline(
+                Call(call.request, call.who, call.language, call.path, call.query, body, call.raw)
+            )
+        except ProposalOver as error:
+            if it.state == State.DECLINED.value and it.decider == call.caller.login:
+                return go_to(proposal_path(it.id))
+            failed = self._desk.denied(call, error)
+            return await self._page(call, fresh("decide").failed(failed, typed, client_id))
+        except Denied as error:
+            return await self._page(call, fresh("decide").failed(self._desk.denied(call, error), typed, client_id))
+        except Failed as error:
+            return await self._page(call, fresh("decide").failed(error, typed, client_id))
+        return go_to(proposal_path(it.id))
+
+
+def proposals_routes(desk: Desk) -> list[Route]:
+    """The list and one proposal."""
+    it = ProposalsOfDesk(desk)
+
+    def ask(_: Queries, given: dict[str, Any], __: str | None, ___: int) -> list[Any]:
+        return it.found(given.get("state"))
+
+    listing = Listing(
+        name="proposals",
+        path=LIST,
+        columns=PROPOSALS,
+        ask=ask,
+        row=it.row,
+        filters=(
+            Filter(
+                name="state",
+                label="desk.field.state",
+                choices=choices_of("desk.proposal", *(state.value for state in State)),
+                first=State.OPEN.value,
+            ),
+        ),
+    )
+    return [
+        *list_routes(desk, (listing,)),
+        desk_page("/proposals/{proposal}", it.show, "Desk: one proposal", Rule.AUDIT),
+        desk_form("/proposals/{proposal}/approve", it.approve, "Approve by the form"),
+        desk_form("/proposals/{proposal}/decline", it.decline, "Decline by the form"),
+    ]
