@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import errno
 import gc
-import logging
 import os
 import secrets
 import signal
@@ -23,6 +22,7 @@ from typing import Any, Final
 import structlog
 
 from kirmash.config import Config, ConfigError
+from kirmash.core import logs
 from kirmash.core.local import LocalExchange
 from kirmash.core.planner import Planner
 from kirmash.core.planning import Planning
@@ -56,23 +56,8 @@ _log: Final = structlog.get_logger("serve")
 
 
 def set_up_logging(config: Config) -> None:
-    """Structured lines on standard error. No personal data is ever given to a logger; of an error the traceback is
-    told, but never the values of variables, which may be passwords."""
-    level = logging.getLevelNamesMapping().get(config.log.level.upper(), logging.INFO)
-    last: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    if config.log.format == "text":
-        plain = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *last,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    """The log of this process; those that it starts are told the same."""
+    logs.set_up(config.log)
 
 
 def open_folder(config: Config) -> Folder:
@@ -140,6 +125,7 @@ def make_core(folder: Folder, config: Config, *, views_beside: bool) -> Core:
         disk_warn_percent=config.core.disk_warn_percent,
         disk_close_percent=config.core.disk_close_percent,
         views_beside=views_beside,
+        log=config.log,
     )
     return Core(folder, settings, name)
 

@@ -1,5 +1,6 @@
 """The views in a process of their own: they follow, they survive being killed, and they never outlive the core."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,8 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from kirmash.config import LogConfig
 from kirmash.core.views_process import ViewsProcess
 from kirmash.journal.folder import Folder
+from kirmash.journal.sqlite import Journal
 from kirmash.market.choice import market_loader
 from kirmash.messages.codec import OPERATOR
 from kirmash.messages.commands import AccreditParticipant
@@ -31,12 +36,10 @@ class Kept:
     """A writer and views beside it."""
 
     def __init__(self, path: Path) -> None:
-        from kirmash.journal.sqlite import Journal
-
         self.folder = Folder.create(path)
         Journal.create(self.folder.journal, "views-process").close()
         self.numbers: list[int] = []
-        self.views = ViewsProcess(self.folder.journal, path / "views.db", self.numbers.append)
+        self.views = ViewsProcess(self.folder.journal, path / "views.db", self.numbers.append, LogConfig())
         self.writer = Writer(self.folder, market_loader("reference"), publish=self.views.take)
         self.writer.start()
         self.views.start(0)
@@ -96,17 +99,43 @@ def test_damaged_views_are_made_anew_and_said(tmp_path: Path) -> None:
     file = tmp_path / "data" / "views.db"
     file.write_bytes(b"no database" * 1_000)
     told = threading.Event()
-    views = ViewsProcess(kept.folder.journal, file, lambda number: told.set() if number == last else None)
+    views = ViewsProcess(kept.folder.journal, file, lambda number: told.set() if number == last else None, LogConfig())
     views.start(last)
     assert told.wait(PATIENCE_SECONDS)
     views.stop()
 
 
+@pytest.mark.parametrize(
+    ("log", "lines"), [(LogConfig(level="warning"), 1), (LogConfig(level="error"), 0), (LogConfig(format="text"), 1)]
+)
+def test_the_child_logs_as_it_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], log: LogConfig, lines: int
+) -> None:
+    """What it says of damaged views is a warning."""
+    folder = Folder.create(tmp_path / "data")
+    Journal.create(folder.journal, "views-process").close()
+    file = tmp_path / "data" / "views.db"
+    file.write_bytes(b"no database" * 1_000)
+    told = threading.Event()
+    views = ViewsProcess(folder.journal, file, lambda _: told.set(), log)
+    views.start(0)
+    assert told.wait(PATIENCE_SECONDS)
+    views.stop()
+    folder.close()
+    said = [line for line in capfd.readouterr().err.splitlines() if "views are made anew" in line]
+    assert len(said) == lines
+    for line in said:
+        assert line.startswith("{") == (log.format == "json")
+        if log.format == "json":
+            assert json.loads(line)["level"] == "warning"
+
+
 _PARENT = """
 import sys, time
 from pathlib import Path
+from kirmash.config import LogConfig
 from kirmash.core.views_process import ViewsProcess
-views = ViewsProcess(Path(sys.argv[1]), Path(sys.argv[2]), lambda number: None)
+views = ViewsProcess(Path(sys.argv[1]), Path(sys.argv[2]), lambda number: None, LogConfig())
 views.start(0)
 while views._child is None:
     time.sleep(0.01)

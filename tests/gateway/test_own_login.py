@@ -54,6 +54,29 @@ def test_wrong_password_and_unknown_name_are_one_answer(house: House) -> None:
     assert wrong.json() == unknown.json()
 
 
+def test_logins_come_in_pages(house: House, olga: httpx.Client) -> None:
+    """An administrator's pages hold his own people only, and no other's login is a cursor of his."""
+    whole = olga.get(f"{API}/logins", params={"limit": 500}).json()
+    assert whole["next"] is None
+    found: list[Any] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = olga.get(f"{API}/logins", params={"limit": 2, **cursor}).json()
+        found += page["items"]
+        if page["next"] is None:
+            break
+        assert len(page["items"]) == 2
+        cursor = {"cursor": page["next"]}
+    assert found == whole["items"]
+    assert len(found) > 4
+    own = house.enter("a-beta").get(f"{API}/logins", params={"limit": 1}).json()
+    assert [it["participant"] for it in own["items"]] == ["beta"]
+    foreign = next(it["id"] for it in found if it["participant"] == "alfa")
+    for wrong in ({"cursor": foreign}, {"cursor": "login-none"}, {"limit": 501}, {"limit": 0}):
+        refused = house.enter("a-beta").get(f"{API}/logins", params=wrong)
+        assert (refused.status_code, refused.json()["code"]) == (400, "shape"), wrong
+
+
 def test_a_form_of_another_site_logs_nobody_in(house: House) -> None:
     client = house.anonymous()
     body = b'{"name":"t-alfa","password":"' + PASSWORD.encode() + b'"}'

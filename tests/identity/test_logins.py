@@ -19,6 +19,7 @@ from kirmash.identity import (
     LoginFailed,
     NewLogin,
     NotAllowed,
+    NotFound,
     PasswordRefused,
     PoolBusy,
     Role,
@@ -307,6 +308,25 @@ def test_names_and_traders_are_there_once_and_a_batch_is_all_or_nothing(house: H
     with pytest.raises(Conflict):
         run(house.identity.add_login(NewLogin(name="c", role=Role.TRADER, participant="b", trader="trader-anna")))
     assert [row.name for row in house.identity.logins()] == ["anna"]
+
+
+def test_logins_are_given_out_in_parts(house: House) -> None:
+    """Those of one batch are of one moment: their ids tell them apart."""
+    new = [NewLogin(name=f"n{at}", role=Role.AUDITOR) for at in range(5)]
+    run(house.identity.add_logins(new))
+    house.make("anna")
+    whole = [row.id for row in house.identity.logins()]
+    assert len(whole) == 6
+    found: list[str] = []
+    while part := house.identity.logins(after=found[-1] if found else None, limit=4):
+        assert len(part) <= 4
+        found += [row.id for row in part]
+    assert found == whole
+    [anna] = house.identity.logins(role=Role.TRADER)
+    assert anna.name == "anna"
+    for none in ("login-unknown", anna.id):
+        with pytest.raises(NotFound):
+            house.identity.logins(role=Role.AUDITOR, after=none)
 
 
 def test_a_thousand_logins_for_a_demo_take_seconds(house: House) -> None:

@@ -1,7 +1,9 @@
 """Tables: sorted by any column when they are whole, paged when not, and taken along as they are shown."""
 
+import asyncio
 import csv
 import io
+import threading
 import zipfile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,10 +11,11 @@ from zoneinfo import ZoneInfo
 import html5lib
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 from kirmash.gateway.routes import Call
 from kirmash.queries import Page
-from kirmash.web.tables import PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, exported, table_of
+from kirmash.web.tables import FORMATS, PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, exported, table_of
 from kirmash.web.words import Words
 from tests.web.exchange import OVER, PROBE, RUNNING, Exchange
 from tests.web.test_pages import BROWSER
@@ -58,8 +61,38 @@ def test_rows_are_sorted_by_what_they_are_and_absent_ones_come_last(sort: str | 
 @pytest.mark.parametrize(("sort", "names"), [("price", "dbAc"), ("-price", "Abdc"), ("no-such-column", "bAcd")])
 def test_a_file_has_the_order_of_the_page(sort: str, names: str) -> None:
     call = Call(Request({"type": "http"}), None, "en", {}, TableQuery(sort=sort), None, b"")
-    text = bytes(exported(WORDS, call, ROWS, COLUMNS, "t", "csv").body).decode("utf-8-sig")
+    made = asyncio.run(exported(WORDS, call, ROWS, COLUMNS, "t", "csv"))
+    text = bytes(made.body).decode("utf-8-sig")
     assert "".join(line[0] for line in list(csv.reader(io.StringIO(text)))[1:]) == names
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_while_a_file_is_made_the_loop_goes_on(form: str) -> None:
+    """Rows and cells wait for what only the loop can do: made on the loop, they would wait in vain."""
+    gone_on = threading.Event()
+
+    def row(it: str) -> dict[str, str]:
+        assert gone_on.wait(20), "the loop stood still"
+        assert threading.current_thread() is not threading.main_thread()
+        return {"name": it}
+
+    def cell(_: Words, value: str) -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        return value
+
+    async def ask() -> Response:
+        call = Call(Request({"type": "http"}), None, "en", {}, TableQuery(sort="name"), None, b"")
+        columns = (Column(name="name", label="good.name", words=cell),)
+        file = asyncio.ensure_future(exported(WORDS, call, ["b", "a"], columns, "t", form, row))
+        await asyncio.sleep(0)
+        gone_on.set()
+        return await file
+
+    data = bytes(asyncio.run(ask()).body)
+    if form == "csv":
+        assert data.decode("utf-8-sig").split() == ["Good", "a", "b"]
+    else:
+        assert zipfile.is_zipfile(io.BytesIO(data))
 
 
 def test_a_whole_list_has_pages_of_its_own() -> None:

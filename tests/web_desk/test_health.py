@@ -77,6 +77,26 @@ def test_a_lamp_goes_out_and_says_what_to_do(
     assert f'href="{PATH}#lamp-{out}"' in home.text
 
 
+def test_the_views_lamp_goes_out_where_they_cannot_be_read_or_written(
+    house: TradersHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In both languages, on its page and on the first one; what the core says of its views is that they are whole."""
+    house.settled()
+    views = house.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        pages = {language: shown(house.browser("olga", language), PATH) for language in ("en", "ru")}
+    finally:
+        aside.rename(views)
+    for language, said in (("en", "cannot be read"), ("ru", "нельзя прочитать")):
+        assert lamps(pages[language].text)["views"] is False
+        assert said in text_of(pages[language].text.split('id="lamp-views"')[1].split("</li>")[0])
+    with monkeypatch.context() as full:
+        full.setattr(house.core._projecting, "failure", "database or disk is full")
+        assert "cannot be written" in text_of(shown(house.browser("olga"), PATH))
+    assert lamps(shown(house.browser("olga"), PATH).text)["views"] is True
+
+
 def test_a_silent_core_is_told(house: TradersHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     async def status(_: object) -> Status:
         raise Unavailable("the exchange's core is not reached")

@@ -254,6 +254,20 @@ def test_names_that_would_do_harm_are_text(records: RecordsHouse, olga: httpx.Cl
     assert participant(records, "probe..?#<b>")["accredited"] is True
 
 
+def test_views_that_cannot_be_read_are_said(records: RecordsHouse, olga: httpx.Client) -> None:
+    records.settled()
+    views = records.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        for path in ("/desk/traders/t-alfa/withdraw", "/desk/switches/trader/t-alfa"):
+            page = olga.get(path)
+            assert (page.status_code, page.headers["Retry-After"]) == (503, "1"), path
+            assert "views cannot be read" in text_of(page)
+    finally:
+        aside.rename(views)
+    assert olga.get("/desk/traders/t-alfa/withdraw").status_code == 200
+
+
 def test_who_may_come_in(records: RecordsHouse) -> None:
     path = "/desk/participants/alfa"
     for name in ("t-alfa", "a-alfa"):

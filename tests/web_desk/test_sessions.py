@@ -203,6 +203,39 @@ def test_a_session_is_cancelled_by_two(house: TradersHouse) -> None:
     assert not [it for it in gone.text.split("<form") if f'action="{path}/cancel"' in it]
 
 
+def test_what_a_cancellation_would_do_is_counted_and_not_rehearsed(
+    house: TradersHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PS-1.6: all open orders go, parked ones and the rest of what was partly filled too. A rehearsal would make a line
+    of each, of which a real session has tens of thousands."""
+    session = "counting"
+    plan_session(house, session)
+    for price in ("100.00", "101.00", "115.00"):
+        place(house, "alfa", session, "sell", price, "3")
+    place(house, "gamma", session, "buy", "100.00", "1", client="c-gamma")
+    gone = place(house, "alfa", session, "sell", "102.00", "3")
+    give(house.enter("t-alfa"), "cancel_order", order=gone)
+    olga, oleg, path = house.browser("olga"), house.browser("oleg"), f"/desk/sessions/{session}/cancel"
+    give(house.enter("olga"), "set_band", session=session, instrument=INSTRUMENT, upper="110.00")
+    parked = [it["state"] for it in rest(house, "/orders", session=session, open="true")["items"]]
+    assert sorted(parked) == ["open", "open", "parked"]
+
+    async def rehearse(*_: object) -> bytes:
+        raise AssertionError("nothing is to be rehearsed")
+
+    with monkeypatch.context() as watched:
+        watched.setattr(type(house.services.exchange), "rehearse", rehearse)
+        asked = shown(olga, path)
+        assert "3 open orders are cancelled" in text_of(asked)
+        proposed = followed(olga, form_at(asked, path).post(olga, reason="the seller withdrew"))
+        assert "waits for a second operator" in text_of(proposed)
+        proposal = rest(house, "/proposals", state="open")["items"][0]["id"]
+        assert "It would cancel 3 open orders." in text_of(shown(oleg, f"/desk/proposals/{proposal}"))
+    made = house.enter("oleg").post(f"/api/v1/proposals/{proposal}/approve").json()
+    assert sum(it["event"] == "order_cancelled" for it in made["events"]) == 3
+    assert "0 open orders are cancelled" not in text_of(shown(olga, path)), "it has ended"
+
+
 def test_the_list_has_days_and_files(house: TradersHouse) -> None:
     olga = house.browser("olga")
     page = shown(olga, "/desk/sessions")

@@ -8,7 +8,8 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from kirmash.web.desk_tape import Tape
+from kirmash.gateway.problems import Problem
+from kirmash.web.desk_tape import Tape, Wanted
 from tests.gateway.house import INSTRUMENT, SESSION, give, order
 from tests.web_desk.running import followed, form_at, place, plan_session, rest, running_house, send, shown
 from tests.web_terminal.house import TradersHouse, text_of
@@ -41,6 +42,32 @@ def heard(browser: httpx.Client, path: str, until: str, last: str | None = None)
                 return text
             assert time.monotonic() < deadline, f"{until} was not heard: {text[-800:]}"
     raise AssertionError(f"the stream ended: {text[-800:]}")
+
+
+def test_a_tape_misses_nothing_while_the_views_cannot_be_read(house: TradersHouse) -> None:
+    """It has to look up orders from before its time, says 503 while it cannot, and tells all of it later."""
+    number = place(house, "alfa", SESSION, "sell", "118.00", "2")
+    house.settled()
+
+    async def begun() -> Tape:
+        tape = Tape(house.gateway.feed, house.services.queries)
+        tape._taken = tape._began = house.gateway.feed.number
+        return tape
+
+    tape = house.run(begun())
+    give(house.enter("t-alfa"), "cancel_order", order=number)
+    house.settled()
+    views = house.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        for _ in range(2):
+            with pytest.raises(Problem) as refused:
+                house.run(tape.lines(SESSION, Wanted(), 10, None))
+            assert (refused.value.status, refused.value.code) == (503, "views_unavailable")
+    finally:
+        aside.rename(views)
+    [line] = house.run(tape.lines(SESSION, Wanted(participant="alfa"), 10, None))
+    assert (line.event, line.order) == ("order_cancelled", number)
 
 
 def test_orders_and_deals_stand_there_with_every_name(house: TradersHouse) -> None:

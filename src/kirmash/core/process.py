@@ -102,8 +102,12 @@ class Core:
         self._watching: asyncio.Task[None] | None = None
         # The last sign of life that was left; None if the last try failed.
         self._sign: Sign | None = None
-        keeper = ViewsProcess if settings.views_beside else Projecting
-        self._projecting: Projecting | ViewsProcess = keeper(folder.journal, folder.path / VIEWS_FILE, self._projected)
+        views = folder.path / VIEWS_FILE
+        self._projecting: Projecting | ViewsProcess
+        if settings.views_beside:
+            self._projecting = ViewsProcess(folder.journal, views, self._projected, settings.log)
+        else:
+            self._projecting = Projecting(folder.journal, views, self._projected)
         self.ended: asyncio.Future[None]
         """Done when the writer has ended; it raises what ended it."""
         self.exchange_id = ""

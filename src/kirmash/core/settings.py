@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from kirmash.config import LogConfig
 from kirmash.journal.sqlite import CommitHook
 from kirmash.market import MarketLoader
 from kirmash.messages.units import Time
@@ -35,6 +36,8 @@ class CoreSettings(Struct, frozen=True, kw_only=True):
     """How many of the last records a new gateway has folded, so that its clients can resume there over its restart."""
     beginning_records: int = 20_000
     """A journal of so few is folded from its beginning (0.6 s) where all of its snapshots are too new for that."""
+    log: LogConfig = LogConfig()
+    """How the processes log that the core starts."""
     views_beside: bool = False
     """Keep the views in a process of their own, so that they never hold the interpreter that the writer needs."""
     clock: Callable[[], Time] | None = None

@@ -17,8 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
+from kirmash.config import LogConfig
+from kirmash.core import logs
 from kirmash.core.projecting import STOP_SECONDS, Projecting
 from kirmash.sequencer.machine import Decided
 
@@ -31,10 +34,12 @@ _log: Final = structlog.get_logger("views")
 
 
 class ViewsProcess:
-    """Looks like a Projecting to the core. `told` is called in a thread with each number reached."""
+    """Looks like a Projecting to the core. `told` is called in a thread with each number reached; `log` is how the
+    child logs."""
 
-    def __init__(self, journal: Path, views: Path, told: Callable[[int], None]) -> None:
-        self._command = [sys.executable, "-m", "kirmash.core.views_process", str(journal), str(views)]
+    def __init__(self, journal: Path, views: Path, told: Callable[[int], None], log: LogConfig) -> None:
+        module = ("-m", "kirmash.core.views_process")
+        self._command = [sys.executable, *module, str(journal), str(views), log.level, log.format]
         self._told = told
         self._target = 0
         self._sent = 0
@@ -118,12 +123,12 @@ class ViewsProcess:
         self._told(self.number)
 
 
-def main(journal: str, views: str) -> None:
+def main(journal: str, views: str, log: LogConfig) -> None:
     """The child's life."""
     # The terminal's Ctrl-C is the parent's to hear; he closes our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.set_up(log)
     projecting = Projecting(Path(journal), Path(views), lambda number: _say(f"N {number}"))
     waiting = b""
     started = False
@@ -154,4 +159,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], msgspec.convert({"level": sys.argv[3], "format": sys.argv[4]}, LogConfig))

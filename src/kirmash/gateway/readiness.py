@@ -31,10 +31,12 @@ class Check(Struct, frozen=True):
 
 
 class Look(Struct, frozen=True):
-    """A check with the figures in it by name, for who words them otherwise."""
+    """A check with the figures in it by name, for who words them otherwise; `why` names what is not good where that
+    is none of the figures."""
 
     check: Check
     figures: dict[str, int] = {}
+    why: str = ""
 
 
 class Readiness:
@@ -62,7 +64,7 @@ class Readiness:
             return str(error)
         return None
 
-    def looks(self, status: Status | Refused, unread: str | None = None) -> list[Look]:
+    def looks(self, status: Status | Refused, unread: str | None) -> list[Look]:
         """The same of what the core said of itself, or why it said nothing, and of what `unread` said."""
         if isinstance(status, Refused):
             return [Look(Check("core", False, str(status))), self._clock(None)]
@@ -82,14 +84,14 @@ class Readiness:
         """They answer, hold what the core had numbered when its doors opened, and keep step."""
         projected = min(status.projected, self._services.feed.projected)
         behind = max(0, status.number - projected)
-        good, says = behind <= VIEWS_LAG_MAX, f"{behind} records behind; {VIEWS_LAG_MAX} are the most"
+        good, says, why = behind <= VIEWS_LAG_MAX, f"{behind} records behind; {VIEWS_LAG_MAX} are the most", ""
         if status.views_failure is not None:
-            good, says = False, f"{says}; they cannot be written: {status.views_failure}"
+            good, says, why = False, f"{says}; they cannot be written: {status.views_failure}", "unwritten"
         elif unread is not None:
-            good, says = False, f"they cannot be read: {unread}"
+            good, says, why = False, f"they cannot be read: {unread}", "unread"
         elif projected < status.began:
             good, says = False, f"at record {projected}; the core started at {status.began}"
-        return Look(Check("views", good, says), {"behind": behind, "most": VIEWS_LAG_MAX})
+        return Look(Check("views", good, says), {"behind": behind, "most": VIEWS_LAG_MAX}, why)
 
     def _clock(self, status: Status | None) -> Look:
         now = time.time_ns()

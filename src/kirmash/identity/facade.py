@@ -28,7 +28,7 @@ from kirmash.identity.storage import Store
 from kirmash.identity.switches import CONSOLE, Subject, Switch, Switches
 from kirmash.identity.tables import history
 from kirmash.identity.throttles import Allowance, Buckets
-from kirmash.identity.who import ALL_SCOPES, Scope, Who
+from kirmash.identity.who import ALL_SCOPES, Role, Scope, Who
 
 
 class HistoryLine(Struct, frozen=True):
@@ -257,10 +257,18 @@ class Identity:
         return self._access.set_totp(login, by)
 
     def logins(
-        self, *, login: str | None = None, name: str | None = None, participant: str | None = None
+        self,
+        *,
+        login: str | None = None,
+        name: str | None = None,
+        participant: str | None = None,
+        role: Role | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> list[LoginRow]:
-        """Logins in the order of their making."""
-        return self._logins.find(login=login, name=name, participant=participant)
+        """Logins in the order of their making; so many, behind the one with the id `after`. Raises NotFound where
+        that is none of those asked for."""
+        return self._logins.find(login=login, name=name, participant=participant, role=role, after=after, limit=limit)
 
     def history(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[HistoryLine]:
         """Lines after a number, oldest first; all, or those about one id."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from kirmash.identity.errors import Conflict, Denied, NotFound
@@ -132,17 +132,29 @@ class Logins:
         return row
 
     def find(
-        self, *, login: str | None = None, name: str | None = None, participant: str | None = None
+        self,
+        *,
+        login: str | None = None,
+        name: str | None = None,
+        participant: str | None = None,
+        role: Role | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> list[LoginRow]:
-        """Logins in the order of their making, all or those of an id, a name, a participant."""
-        query = select(logins).order_by(logins.c.created, logins.c.id)
-        if login is not None:
-            query = query.where(logins.c.id == login)
+        """Logins in the order of their making, all or those of an id, a name, a participant, a role. `after`: those
+        behind a login of them, by its id; raises NotFound where it is none of them."""
+        wanted = ((logins.c.id, login), (logins.c.participant, participant), (logins.c.role, role))
+        chosen = [column == str(value) for column, value in wanted if value is not None]
         if name is not None:
-            query = query.where(logins.c.name == normal_name(name))
-        if participant is not None:
-            query = query.where(logins.c.participant == participant)
+            chosen.append(logins.c.name == normal_name(name))
+        query = select(logins).where(*chosen).order_by(logins.c.created, logins.c.id).limit(limit)
         with self._store.read() as connection:
+            if after is not None:
+                key = select(logins.c.created, logins.c.id).where(*chosen, logins.c.id == after)
+                last = connection.execute(key).one_or_none()
+                if last is None:
+                    raise NotFound("this login is none of the list")
+                query = query.where(tuple_(logins.c.created, logins.c.id) > tuple_(*last))
             return [_shown(row) for row in connection.execute(query)]
 
     def change(self, connection: Connection, login: str, **values: object) -> None:

@@ -76,7 +76,9 @@ class SessionDeals(NamedTuple):
 class Deals(Asking):
     """Deals, contracts, registers; tape and bars."""
 
-    def sessions_of(self, participant: str, *, limit: int) -> list[SessionDeals]:
+    def sessions_of(
+        self, participant: str, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+    ) -> Page[SessionDeals]:
         """The sessions in which a participant made deals, on either side; that of the latest deal first."""
         c = t.DEALS.c
         sides = union_all(
@@ -90,16 +92,25 @@ class Deals(Asking):
         ).subquery()
         lo, hi, many = func.min(sides.c.lo), func.max(sides.c.hi), func.sum(sides.c.n)
         whole = select(sides.c.session, many.label("n"), lo.label("lo"), hi.label("hi")).group_by(sides.c.session)
-        found = whole.subquery()
         first, last = t.DEALS.alias("first_deal"), t.DEALS.alias("last_deal")
+        if cursor is not None:
+            whole = whole.having(hi < read_cursor(cursor, "sessions_of", [last.c.deal])[0])
+        # The page is chosen before its deals are read: a company may have thousands of sessions.
+        found = whole.order_by(hi.desc()).limit(limit + 1).subquery()
         statement = (
-            select(found.c.session, found.c.n, first.c.at, last.c.at)
+            select(found.c.session, found.c.n, first.c.at, last.c.at, last.c.deal)
             .join(first, first.c.deal == found.c.lo)
             .join(last, last.c.deal == found.c.hi)
-            .order_by(found.c.hi.desc())
-            .limit(limit)
         )
-        return self._all(statement, lambda row, _: SessionDeals(*row))
+        return self._page(
+            "sessions_of",
+            statement,
+            [last.c.deal],
+            lambda row, _: SessionDeals(*row[:4]),
+            limit=limit,
+            cursor=cursor,
+            descending=True,
+        )
 
     def deals(
         self,

@@ -17,6 +17,7 @@ from kirmash.gateway.services import Services
 from kirmash.identity import Role, Who
 from kirmash.queries import Page, Queries
 from kirmash.queries.asking import LIMIT_MAX
+from kirmash.queries.deals import SessionDeals
 from kirmash.queries.names import CONTRACT_STATES, ORDER_STATES, SIDES
 from kirmash.web.account_columns import (
     ACCOUNTS,
@@ -36,6 +37,7 @@ from kirmash.web.account_columns import (
     history_row,
     order_row,
     register_row,
+    registers_row,
     statement_row,
     trader_row,
 )
@@ -45,8 +47,6 @@ from kirmash.web.room import mine_of
 from kirmash.web.tables import WHOLE_MAX, Column, Row, Table, TableQuery, ask_all, exported, table_of
 
 TAG: Final = "pages"
-REGISTERS_MAX: Final = 20_000
-"""From how many of the latest deals the list of registers is made."""
 
 
 class AccountQuery(TableQuery, frozen=True, kw_only=True):
@@ -235,8 +235,7 @@ class Account:
             )
         )
         if call.query.format:
-            given = [history_row(it) for it in history]
-            return exported(words, call, given, HISTORY, f"order-{number}", call.query.format)
+            return await exported(words, call, history, HISTORY, f"order-{number}", call.query.format, history_row)
         table = table_of(
             words,
             call.query,
@@ -253,24 +252,19 @@ class Account:
         """The sessions in which the company made deals."""
         participant, query = self._participant(call), call.query
         words = self._rendering.words[call.language]
-        known = await read(lambda: self._queries.sessions_of(participant, limit=REGISTERS_MAX))
-        found: list[Row] = [
-            {
-                "session": it.session,
-                "href": f"/account/registers/{it.session}",
-                "deals": it.deals,
-                "first": it.first,
-                "last": it.last,
-            }
-            for it in known
-        ]
+
+        def ask(cursor: str | None, limit: int) -> Page[SessionDeals]:
+            return self._queries.sessions_of(participant, cursor=cursor, limit=limit)
+
         if query.format:
-            return exported(words, call, found, REGISTERS, "registers", query.format)
+            found = await read(lambda: ask_all(ask))
+            return await exported(words, call, found, REGISTERS, "registers", query.format, registers_row)
+        page = await read(lambda: ask(query.cursor, WHOLE_MAX))
         table = table_of(
             words,
             query,
-            found,
-            lambda it: it,
+            page,
+            registers_row,
             name="registers",
             caption="account.registers",
             columns=REGISTERS,
@@ -291,8 +285,7 @@ class Account:
 
         if query.format:
             found = await read(lambda: ask_all(ask))
-            given = [register_row(it) for it in found]
-            return exported(words, call, given, REGISTER, f"register-{session}", query.format)
+            return await exported(words, call, found, REGISTER, f"register-{session}", query.format, register_row)
         page = await read(lambda: ask(query.cursor, WHOLE_MAX))
         table = table_of(
             words,
@@ -341,7 +334,7 @@ class Account:
             lambda: ask_all(lambda cursor, limit: it.ask(self._queries, participant, given, cursor, limit))
         )
         words = self._rendering.words[call.language]
-        return exported(words, call, [it.row(one) for one in found], it.columns, it.name, call.query.format or "")
+        return await exported(words, call, found, it.columns, it.name, call.query.format or "", it.row)
 
     def _participant(self, call: Call) -> str:
         """The caller's own; who has none has no company's account."""

@@ -6,6 +6,7 @@ Nothing is computed here and nothing left out that a scope shows; what a scope h
 from typing import Final
 
 from kirmash.queries import rows
+from kirmash.queries.deals import SessionDeals
 from kirmash.web import columns
 from kirmash.web.tables import Column, Row
 from kirmash.web.words import Words
@@ -224,6 +225,11 @@ def history_row(it: rows.OrderEvent) -> Row:
     """A line of an own order's history."""
     names = ("number", "at", "event", "price", "quantity", "open", "reserved", "reason", "deal", "by")
     return {name: getattr(it, name) for name in names}
+
+
+def registers_row(it: SessionDeals) -> Row:
+    """A session in which the company made deals."""
+    return {**it._asdict(), "href": f"/account/registers/{it.session}"}
 
 
 def register_row(it: rows.RegisterLine) -> Row:

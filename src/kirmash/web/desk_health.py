@@ -78,7 +78,8 @@ class Watch:
             status: Status | Refused = await self._services.exchange.status()
         except Refused as refused:
             status = refused
-        lamps = [_lamp(words, it.check.name, it.check.good, **it.figures) for it in self._readiness.looks(status)]
+        looks = self._readiness.looks(status, await self._readiness.unread())
+        lamps = [_lamp(words, it.check.name, it.check.good, it.why, **it.figures) for it in looks]
         folded = self._services.feed.number
         if isinstance(status, Status):
             behind = max(0, status.number - folded)
@@ -116,9 +117,10 @@ class Watch:
         return Picture(health.folded, {"health": html})
 
 
-def _lamp(words: Words, name: str, good: bool, **figures: int) -> Lamp:
+def _lamp(words: Words, name: str, good: bool, why: str = "", **figures: int) -> Lamp:
+    """`why` chooses among the texts of what is not good."""
     given = {key: words.figure(value) for key, value in figures.items()}
-    return Lamp(name=name, good=good, text=words.text(f"run.lamp.{name}.{'good' if good else 'bad'}", **given))
+    return Lamp(name=name, good=good, text=words.text(f"run.lamp.{name}.{'good' if good else why or 'bad'}", **given))
 
 
 def _memory() -> int | None:

@@ -62,8 +62,8 @@ class Interventions:
             )
         )
         if call.query.format:
-            given = [_event_row(it) for it in history]
-            return exported(words, call, given, _HISTORY, f"order-{order.order}", call.query.format)
+            name = f"order-{order.order}"
+            return await exported(words, call, history, _HISTORY, name, call.query.format, _event_row)
         remarks = await kept(lambda: self._services.bulletin.remarks([it.number for it in history]))
         return await self._desk.page(
             call,

@@ -88,7 +88,7 @@ class Journal:
         found, wrong = await self._found(query, wrong)
         listed = [_row(record) for record in found]
         if query.format:
-            return exported(words, call, listed, RECORDS, "records", query.format)
+            return await exported(words, call, listed, RECORDS, "records", query.format)
         table = table_of(
             words,
             query,

@@ -90,8 +90,7 @@ class Lists:
         given = self._given(it, words, query)
         if query.format:
             found = await read(lambda: self._whole(it, given))
-            rows = [it.row(words, one) for one in found]
-            return exported(words, call, rows, it.columns, it.name, query.format)
+            return await exported(words, call, found, it.columns, it.name, query.format, lambda one: it.row(words, one))
         said = await self._desk.waited(call)
         return await self._desk.page(
             call,

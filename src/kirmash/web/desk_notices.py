@@ -67,7 +67,7 @@ class Notices:
         found = await kept(lambda: self._bulletin.notices(withdrawn=True, limit=LIST_MAX))
         listed = [_row(it, call.language) for it in found]
         if getattr(query, "format", None):
-            return exported(words, call, listed, NOTICES, "notices", query.format)
+            return await exported(words, call, listed, NOTICES, "notices", query.format)
         table = table_of(
             words,
             query or NoticesQuery(),

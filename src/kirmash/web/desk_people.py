@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
-from kirmash.gateway.api.asking import missing
+from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.api.managing import Managing, NewLoginBody, ReasonBody, ResetBody, SwitchBody
 from kirmash.gateway.api.shown import LoginShown, ProvisionedShown, login_of, switch_of
 from kirmash.gateway.routes import Call, Route, Rule
@@ -197,7 +197,7 @@ class People:
         return await self._withdraw_page(call, fresh("withdraw", open_orders="keep"))
 
     async def _withdraw_page(self, call: Call, form: Form) -> Response:
-        trader = await asyncio.to_thread(self._trader, call.path["trader"])
+        trader = await self._trader(call.path["trader"])
         company = await self._companies.found(trader.participant)
         return await self._desk.page(
             call,
@@ -209,15 +209,15 @@ class People:
             path_of=participant_path,
         )
 
-    def _trader(self, trader: str) -> rows.Trader:
-        found = self._desk.services.queries.traders(scope=None, trader=trader, limit=1).rows
+    async def _trader(self, trader: str) -> rows.Trader:
+        found = await read(lambda: self._desk.services.queries.traders(scope=None, trader=trader, limit=1).rows)
         if not found:
             raise missing("trader")
         return found[0]
 
     async def withdraw(self, call: Call) -> Response:
         typed, client_id = form_of(call)
-        trader = await asyncio.to_thread(self._trader, call.path["trader"])
+        trader = await self._trader(call.path["trader"])
         values = given_only(trader=trader.trader, open_orders=typed.get("open_orders"))
         try:
             done = await self._desk.give(call, "withdraw_trader", values, client_id)
@@ -369,7 +369,7 @@ class People:
             raise missing("switch")
         participant = subject
         if kind == Subject.TRADER.value:
-            participant = (await asyncio.to_thread(self._trader, subject)).participant
+            participant = (await self._trader(subject)).participant
         company = await self._companies.found(participant)
         found = [switch_of(it) for it in self._identity.switches(participant=None, only_on=True)]
         on = {it.side: it for it in found if (it.kind, it.subject) == (kind, subject)}

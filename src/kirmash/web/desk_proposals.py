@@ -8,17 +8,18 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from kirmash.gateway.api.asking import missing
+from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.api.managing import Managing, ReasonBody
 from kirmash.gateway.api.shown import ProposalShown, proposal_of
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.identity import Denied, ProposalOver, Role, State
 from kirmash.queries import Queries
-from kirmash.web.desk import Desk, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
+from kirmash.web.desk import VIEWS_SECONDS, Desk, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
 from kirmash.web.desk_lists import Filter, Listing, choices_of, list_routes
 from kirmash.web.forms import go_to
 from kirmash.web.tables import Column, Row
+from kirmash.web.timeline import ENDED
 from kirmash.web.words import Words
 
 LIST: Final = "/desk/proposals"
@@ -71,11 +72,11 @@ class ProposalsOfDesk:
 
     def names(self) -> dict[str, str]:
         """The names of operators' logins by id."""
-        return {it.id: it.name for it in self._identity.logins() if it.role is Role.OPERATOR}
+        return {it.id: it.name for it in self._identity.logins(role=Role.OPERATOR)}
 
-    def row(self, words: Words, it: ProposalShown) -> Row:
-        """A proposal in the list."""
-        names = self.names()
+    def row(self, words: Words, found: tuple[ProposalShown, dict[str, str]]) -> Row:
+        """A proposal in the list, with the operators' names."""
+        it, names = found
         return {
             "what": command_text(words, it.command),
             "href": proposal_path(it.id),
@@ -95,12 +96,12 @@ class ProposalsOfDesk:
     async def _page(self, call: Call, form: Form) -> Response:
         it = self._one(call)
         words = self._desk.words(call)
-        preview: list[dict[str, Any]] = []
+        orders: int | None = None
         objections: list[Fault] = []
         mine = it.proposer == call.caller.login
         if it.state == State.OPEN.value and call.caller.role is Role.OPERATOR:
             try:
-                preview = await self._desk.rehearse(call, it.command, it.body)
+                orders = await self._orders_gone(call, it)
             except Failed as error:
                 objections = error.faults
         return await self._desk.page(
@@ -114,10 +115,28 @@ class ProposalsOfDesk:
             body={name: value for name, value in it.body.items() if value is not None},
             names=self.names(),
             mine=mine,
-            preview=[line for line in preview if line["event"] in ("order_cancelled", "account_changed")],
+            orders=orders,
             objections=objections,
             unsettled=it.state == State.APPROVED.value and it.number is None,
         )
+
+    async def _orders_gone(self, call: Call, it: ProposalShown) -> int | None:
+        """How many orders the command would cancel now; None where it touches nobody's orders nor money. Raises Failed
+        where it would be rejected. A session's open orders are counted: there may be tens of thousands (PS-1.6)."""
+        services, session = self._desk.services, str(it.body.get("session"))
+        if it.command == "cancel_session" and self._goes_on(session):
+            await services.feed.views_at(services.feed.number, VIEWS_SECONDS)
+            return await read(lambda: services.queries.open_orders(session))
+        lines = await self._desk.rehearse(call, it.command, it.body)
+        told = [line["event"] for line in lines if line["event"] in ("order_cancelled", "account_changed")]
+        return told.count("order_cancelled") if told else None
+
+    def _goes_on(self, session: str) -> bool:
+        """Whether a session is there and has not ended, so that it can be cancelled (PS-1.1)."""
+        try:
+            return self._desk.services.feed.board.session(session).phase not in ENDED
+        except KeyError:
+            return False
 
     def _one(self, call: Call) -> ProposalShown:
         """Raises Problem for one that there is not."""
@@ -179,7 +198,8 @@ def proposals_routes(desk: Desk) -> list[Route]:
     it = ProposalsOfDesk(desk)
 
     def ask(_: Queries, given: dict[str, Any], __: str | None, ___: int) -> list[Any]:
-        return it.found(given.get("state"))
+        names = it.names()
+        return [(one, names) for one in it.found(given.get("state"))]
 
     listing = Listing(
         name="proposals",

@@ -16,7 +16,7 @@ from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.queries import rows
 from kirmash.queries.names import MECHANISMS, NAMES_AT, SELF_TRADES
-from kirmash.web.desk import Desk, DeskQuery, Failed, Form, desk_form, desk_page, form_of, fresh
+from kirmash.web.desk import VIEWS_SECONDS, Desk, DeskQuery, Failed, Form, desk_form, desk_page, form_of, fresh
 from kirmash.web.desk_plan import (
     FIELDS_MAX,
     LINES_MAX,
@@ -100,7 +100,7 @@ class Sessions:
                 days.setdefault(max(date, today) if day is None else date, []).append(it)
         listed = [self._row(it) for it in reversed(found) if day is None or _begins_on(words, it) == day]
         if query.format:
-            return exported(words, call, listed, SESSIONS, "sessions", query.format)
+            return await exported(words, call, listed, SESSIONS, "sessions", query.format)
         table = table_of(
             words,
             query,
@@ -225,7 +225,7 @@ class Sessions:
         return go_to(done.then(session_href(call.path["session"])))
 
     async def _session_page(self, call: Call, form: Form | None) -> Response:
-        await self._services.feed.views_at(self._services.feed.number, 2.0)
+        await self._services.feed.views_at(self._services.feed.number, VIEWS_SECONDS)
         it = self._timeline(call)
         found = await read(lambda: self._detail(it.session))
         if found is None:
@@ -291,16 +291,12 @@ class Sessions:
         return go_to(done.then(session_href(it.session)))
 
     async def _cancel_page(self, call: Call, form: Form) -> Response:
-        """What cancelling would do, asked of the market now."""
-        it, orders, possible = self._timeline(call), 0, True
-        try:
-            lines = await self._desk.rehearse(call, "cancel_session", {"session": it.session, "reason": "?"})
-            orders = sum(line["event"] == "order_cancelled" for line in lines)
-        except Failed as failed:
-            possible = False
-            if not form.faults:
-                form = Form(name="cancel", faults=failed.faults, client_id=form.client_id)
-        totals = await read(lambda: self._queries.session_totals(it.session))
+        """What cancelling would do, counted and not rehearsed: a rehearsal makes a line of every open order. A session
+        that has not ended can be cancelled (PS-1.1), and then all its open orders go (PS-1.6)."""
+        self._timeline(call)
+        await self._services.feed.views_at(self._services.feed.number, VIEWS_SECONDS)
+        it, q = self._timeline(call), self._queries
+        orders, totals = await read(lambda: (q.open_orders(it.session), q.session_totals(it.session)))
         return await self._desk.page(
             call,
             "desk/sessions_cancel.html",
@@ -309,7 +305,7 @@ class Sessions:
             form=form,
             orders=orders,
             totals=totals,
-            possible=possible,
+            possible=not it.ended,
             waiting=self._proposed(it.session),
             four_eyes=self._services.config.identity.four_eyes,
         )

@@ -179,7 +179,7 @@ class Supervision:
         session, queries, words = call.path["session"], self._services.queries, self._desk.words(call)
         if query.format:
             found = await read(lambda: ask_all(lambda cursor, limit: ask(queries, cursor, limit)))
-            return exported(words, call, [row(it) for it in found], columns, f"{name}-{session}", query.format)
+            return await exported(words, call, found, columns, f"{name}-{session}", query.format, row)
         page = await read(lambda: ask(queries, query.cursor, WHOLE_MAX))
         table = table_of(
             words, query, page, row, name=name, caption=f"run.{name}", columns=columns, empty=f"run.{name}.empty"

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
+from kirmash.gateway.api.asking import read
 from kirmash.gateway.feed import RECENT_RECORDS, Feed, JsonObject, Recent
 from kirmash.messages import codec
 from kirmash.messages import events as e
@@ -78,7 +79,8 @@ class Tape:
         feed.listen(lambda _: None, self._restarted)
 
     async def lines(self, session: str, wanted: Wanted, most: int, after: int | None) -> list[TapeLine]:
-        """The newest lines of a session, newest first: so many, or all above a journal number if they are more."""
+        """The newest lines of a session, newest first: so many, or all above a journal number if they are more. Raises
+        Problem where the views would be needed and cannot be read."""
         async with self._taking:
             # One at a time: two readers must not take the same records in twice, nor in another order.
             await self._catch_up()
@@ -96,15 +98,13 @@ class Tape:
         return after >= max(self._began, self._floors.get(session, 0))
 
     async def _catch_up(self) -> None:
-        """Take in what was folded since; orders from before our time are looked up in the views."""
-        feed = self._feed
-        if self._taken == feed.number:
+        """Take in what was folded since; orders from before our time are looked up in the views. Raises Problem where
+        they cannot be read."""
+        feed, taken, reached = self._feed, self._taken, self._feed.number
+        if taken == reached:
             return
-        first = max(self._taken + 1, feed.number - RECENT_RECORDS + 1, 1)
-        records = [it for number in range(first, feed.number + 1) if (it := feed.recent(number)) is not None]
-        if not records or records[0].number != self._taken + 1:
-            self._began = max(self._began, (records[0].number if records else feed.number + 1) - 1)
-        self._taken = feed.number
+        first = max(taken + 1, reached - RECENT_RECORDS + 1, 1)
+        records = [it for number in range(first, reached + 1) if (it := feed.recent(number)) is not None]
         if len(self._orders) > KEPT_ORDERS:
             self._orders.clear()
         told = [it for it in records if it.record.decider is Decider.MARKET]
@@ -116,7 +116,15 @@ class Tape:
                     )
         strange = {order for it in told for order in _orders_of(it) if order not in self._orders}
         if strange:
-            self._orders.update(await asyncio.to_thread(self._look_up, strange))
+            # What is taken in only counts as taken below: where the views cannot be read, the next reader tries again.
+            found = await read(lambda: self._look_up(strange))
+            if self._taken != taken:
+                # The feed began anew meanwhile, and these records with it.
+                return
+            self._orders.update(found)
+        if not records or records[0].number != taken + 1:
+            self._began = max(self._began, (records[0].number if records else reached + 1) - 1)
+        self._taken = reached
         for recent in told:
             self._take(recent)
 

@@ -131,7 +131,7 @@ def fees_routes(rendering: Rendering) -> list[Route]:
         lines = shipped_table().lines
         if call.query.format:
             given = [_row(words, it) for it in lines]
-            return exported(words, call, given, COLUMNS, "fees", call.query.format)
+            return await exported(words, call, given, COLUMNS, "fees", call.query.format)
         table = table_of(
             words,
             call.query,

@@ -115,7 +115,7 @@ class Goods:
             }
 
         if query.format:
-            return exported(words, call, [row(card) for card in found], GOODS, "goods", query.format)
+            return await exported(words, call, [row(card) for card in found], GOODS, "goods", query.format)
         table = table_of(
             words, query, found, row, name="goods", caption="goods.caption", columns=GOODS, empty="goods.empty"
         )
@@ -133,7 +133,7 @@ class Goods:
         instruments, traded = await read(lambda: self._instruments_of(name))
         if query.format:
             given = [_instrument(it) for it in instruments]
-            return exported(words, call, given, INSTRUMENTS, f"instruments-{name}", query.format)
+            return await exported(words, call, given, INSTRUMENTS, f"instruments-{name}", query.format)
         table = table_of(
             words,
             query,

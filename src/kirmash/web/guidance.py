@@ -81,7 +81,7 @@ def guidance_routes(rendering: Rendering) -> list[Route]:
         query: TableQuery = call.query
         if query.format:
             given = [_reason(words, reason) for reason in Reason]
-            return exported(words, call, given, REASONS, "rejects", query.format)
+            return await exported(words, call, given, REASONS, "rejects", query.format)
         table = table_of(
             words,
             query,

@@ -91,7 +91,7 @@ def offers_routes(services: Services, rendering: Rendering, catalogue: Catalogue
             and (not wanted or any(wanted in str(line[name]).casefold() for name in ("good", "basis", "instrument")))
         ]
         if query.format:
-            return exported(words, call, found, OFFERS, "orders", query.format)
+            return await exported(words, call, found, OFFERS, "orders", query.format)
         table = table_of(
             words,
             query,

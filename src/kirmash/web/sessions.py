@@ -129,7 +129,7 @@ class Sessions:
             found = await read(
                 lambda: ask_all(lambda cursor, limit: self._queries.sessions(**filters, cursor=cursor, limit=limit))
             )
-            return exported(words, call, [self._row(it) for it in found], SESSIONS, "sessions", query.format)
+            return await exported(words, call, [self._row(it) for it in found], SESSIONS, "sessions", query.format)
         page = await read(lambda: self._queries.sessions(**filters, cursor=query.cursor, limit=WHOLE_MAX))
         table = table_of(
             words,
@@ -303,12 +303,12 @@ class Sessions:
                     lambda at, limit: q.tape(session, chosen, newest_first=True, cursor=at, limit=limit), EXPORT_MAX
                 )
             )
-            given = [_deal(it) for it in deals]
-        elif query.table == "catalogue":
+            return await exported(words, call, deals, shown, f"deals-{session}", query.format or "", _deal)
+        if query.table == "catalogue":
             given = [self._line(words, it, names) for it in detail.lines]
         else:
             given = [_result(words, it, names) for it in detail.results]
-        return exported(words, call, given, shown, f"{query.table or 'results'}-{session}", query.format or "")
+        return await exported(words, call, given, shown, f"{query.table or 'results'}-{session}", query.format or "")
 
 
 class LeftOver(Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from kirmash.gateway.api.account import Word
-from kirmash.gateway.api.asking import PREFIX, VIEWS_SECONDS, missing, read
+from kirmash.gateway.api.asking import PREFIX, VIEWS_SECONDS, Limit, Listed, missing, read
 from kirmash.gateway.api.commands import CommandAnswer, answer_of
 from kirmash.gateway.api.shown import (
     LoginShown,
@@ -26,12 +26,12 @@ from kirmash.gateway.api.shown import (
 from kirmash.gateway.problems import JsonObject, Problem, refused_problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
-from kirmash.identity import Approved, NewLogin, NotAllowed, ProposalOver, Role, State, Subject, Who
+from kirmash.identity import Approved, NewLogin, NotAllowed, NotFound, ProposalOver, Role, State, Subject, Who
 from kirmash.messages.codec import Actor
 from kirmash.messages.commands import MassCancel
 from kirmash.messages.kinds import ActorKind, Phase
 from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_MAX
+from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX
 from kirmash.sequencer.answers import Refused
 
 LOGINS: Final = "logins"
@@ -46,12 +46,12 @@ Why = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class LoginsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`limit` logins (1 to 500), from the `cursor` on that the page before gave as `next`."""
+
     participant: Word | None = None
     name: Word | None = None
-
-
-class LoginList(Struct, frozen=True):
-    items: list[LoginShown]
+    limit: Limit = LIMIT_DEFAULT
+    cursor: Word | None = None
 
 
 class NewLoginBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,13 +126,20 @@ class Managing:
 
     # Logins ------------------------------------------------------------------------------------------------------
 
-    async def logins(self, call: Call) -> LoginList:
+    async def logins(self, call: Call) -> Listed[LoginShown]:
+        """By their making; a cursor is the id of the last login of its page."""
         query: LoginsQuery = call.query
         participant = query.participant if call.own is None else call.own
         if call.own is not None and query.participant not in (None, call.own):
-            return LoginList([])
-        found = self._identity.logins(name=query.name, participant=participant)
-        return LoginList([login_of(row) for row in found])
+            return Listed([], None)
+        try:
+            found = self._identity.logins(
+                name=query.name, participant=participant, after=query.cursor, limit=query.limit + 1
+            )
+        except NotFound:
+            raise Problem(400, "shape", "cursor: is none of this list", field="cursor") from None
+        shown = [login_of(row) for row in found[: query.limit]]
+        return Listed(shown, shown[-1].id if len(found) > query.limit else None)
 
     async def add(self, call: Call) -> ProvisionedShown:
         body: NewLoginBody = call.body
@@ -290,7 +297,7 @@ def _login_routes(it: Managing) -> list[Route]:
             summary="Logins",
             tag=LOGINS,
             query=LoginsQuery,
-            response=LoginList,
+            response=Listed[LoginShown],
         ),
         change(
             path=f"{PREFIX}/logins",
