@@ -25,6 +25,7 @@ def test_the_walk_can_be_walked(demo: Demo, browser: Browser, chapter: Chapter, 
     wide: list[str] = []
 
     def look(page: Page, name: str) -> None:
+        page.wait_for_load_state()
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             wide.append(name)
 

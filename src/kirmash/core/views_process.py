@@ -27,7 +27,7 @@ from kirmash.sequencer.machine import Decided
 
 RESTART_SECONDS: Final = 0.5
 FAILURE_SECONDS: Final = 1.0
-NICENESS: Final = 5
+NICENESS: Final = 10
 """The views come after the orders."""
 
 _log: Final = structlog.get_logger("views")

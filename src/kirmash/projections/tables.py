@@ -136,6 +136,7 @@ _index(PARTICIPANTS, "group", "participant", where=PARTICIPANTS.c.group.is_not(N
 for _flag in ("admitted", "accredited", "suspended"):
     _index(PARTICIPANTS, _flag, "participant")
 _index(CLIENTS, "participant", "client")
+_index(TRADERS, "participant", "active", "trader")
 _index(TRADERS, "participant", "trader")
 _index(TRADERS, "active", "trader")
 _index(PERMISSIONS, "section", "participant", "side", "purpose")

@@ -27,12 +27,16 @@ def _any(prefix: str) -> Any:
     return lambda w, value: w.text("fees.any") if value == "" else w.known(prefix, value)
 
 
+def _payer(words: Words, value: str) -> str:
+    return words.text("fees.any") if value == "" else words.text(f"fees.resident.{value}")
+
+
 COLUMNS: Final = (
     Column(name="section", label="common.section", words=_any("section"), short=True),
     Column(name="hs", label="fees.hs", kind="code"),
     Column(name="purpose", label="common.purpose", words=_any("purpose"), short=True),
     Column(name="side", label="common.side", kind="side"),
-    Column(name="resident", label="fees.residency", words=_any("fees.resident"), short=True),
+    Column(name="resident", label="fees.residency", words=_payer, short=True),
     Column(name="kind", label="fees.kind", words=lambda w, value: w.text(f"fees.kind.{value}"), short=True),
     Column(name="amount", label="fees.amount", short=True),
     Column(name="rate", label="fees.rate", kind="figure"),
@@ -99,11 +103,11 @@ def fee_shown(it: Timeline, named: Named | None, side: str, resident: bool, amou
 
 
 def _row(words: Words, it: Line) -> Row:
-    bounds = [
-        words.text(key, amount=words.figure(value))
-        for key, value in (("fees.above", it.above), ("fees.up_to", it.up_to))
-        if value is not None
-    ]
+    bounds = []
+    if it.above is not None:
+        bounds.append(words.text("fees.above", amount=words.figure(it.above)))
+    if it.up_to is not None:
+        bounds.append(words.text("fees.up_to", amount=words.figure(it.up_to)))
     return {
         "section": it.section or "",
         "hs": it.hs or None,
