@@ -405,14 +405,19 @@ class Connection:
         if not frames or who is None:
             return
         results = await self._giving.give(who, frames)
+        said: list[bytes] = []
+        mistakes = 0
         for frame, outcomes in zip(frames, results, strict=True):
             self._waiting -= len(outcomes)
             if frame.op == "commands":
-                self._say(ws.Answer(id=frame.id, op=frame.op, results=outcomes))
+                answer = ws.Answer(id=frame.id, op=frame.op, results=outcomes)
             else:
-                self._say(ws.Answer(id=frame.id, op=frame.op, result=outcomes[0]))
-            if all(outcome.get("code") == "shape" for outcome in outcomes):
-                self._count_mistake()
+                answer = ws.Answer(id=frame.id, op=frame.op, result=outcomes[0])
+            said.append(frame_of(answer, self._form))
+            mistakes += all(outcome.get("code") == "shape" for outcome in outcomes)
+        self._send(b"".join(said))
+        for _ in range(mistakes):
+            self._count_mistake()
         if self._waiting <= self._shared.limits.commands_waiting:
             self._wire.take_in(more=True)
 
