@@ -80,6 +80,26 @@ def test_what_needs_views_that_cannot_be_read_is_asked_again(house: House, alfa:
     assert alfa.post(f"{API}/commands/cancel_order", json=body, headers=head).json() == first.json()
 
 
+def test_what_is_open_is_known_without_the_views(house: House, alfa: httpx.Client) -> None:
+    """The end of a session speaks of tens of thousands of orders, each of which is open until then."""
+    placed = give(alfa, "place_order", **order("sell", "123.00", "2"))["events"][0]["order"]
+    house.settled()
+    asked = [(alfa, "cancel_order", {"order": placed}),
+             (house.enter("olga"), "cancel_session", {"session": SESSION, "reason": "r"})]  # fmt: skip
+    path, dry = f"{API}/commands", {"dry_run": "true"}
+    views = house.config.data / "views.db"
+    aside = views.rename(views.with_name("aside.db"))
+    try:
+        told = [who.post(f"{path}/{name}", params=dry, json=body) for who, name, body in asked]
+    finally:
+        aside.rename(views)
+    assert [it.status_code for it in told] == [200, 200]
+    for answer, (who, name, body) in zip(told, asked, strict=True):
+        lines = [it for it in answer.json()["events"] if it["event"] == "order_cancelled"]
+        assert ("2", placed) in [(it["quantity"], it["order"]) for it in lines]
+        assert answer.json() == who.post(f"{path}/{name}", params=dry, json=body).json()
+
+
 def test_id_reused_names_the_field(alfa: httpx.Client) -> None:
     head = {"Idempotency-Key": "reused-1"}
     assert alfa.post(PLACE, json=order("sell", "122.00", "1"), headers=head).status_code == 200

@@ -237,6 +237,9 @@ def test_lists_are_found_by_part_of_a_name_and_exported(olga: httpx.Client) -> N
     for path in ("/desk/participants", "/desk/traders", "/desk/clients", "/desk/logins"):
         assert olga.get(path).status_code == 200
         assert olga.get(path, params={"format": "xlsx"}).content[:2] == b"PK"
+    logins = olga.get("/desk/logins", params={"format": "csv"}).text
+    assert [name for name in ("t-alfa", "a-beta", "olga") if f"\n{name}," in logins] == ["t-alfa", "a-beta", "olga"]
+    assert olga.get("/desk/logins", params={"cursor": "login-none"}).status_code == 400
     assert "Clear the filters" in text_of(olga.get("/desk/participants", params={"q": "there is no such"}))
 
 

@@ -1,13 +1,14 @@
 """One record's lines out of turn: an old one asked for again, or what a command would give (a rehearsal).
 
-The feed's folds know the present only. What a past record speaks of, an order long final above all, is looked up in the
-views, so that its decimals and its owner are right. What comes out for a participant is made by the same PrivateFeed
-as live lines, over owners made for this one record; nothing of the other side can slip in here that could not there.
+The feed's folds know the present only. What a past record speaks of beyond that, an order long final above all, is
+looked up in the views, so that its decimals and its owner are right. What comes out for a participant is made by the
+same PrivateFeed as live lines, over owners made for this one record; nothing of the other side can slip in here that
+could not there.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kirmash.gateway.feed import Feed
 from kirmash.messages import codec
@@ -18,7 +19,6 @@ from kirmash.projections.projector import ViewsFailed, ViewsStale
 from kirmash.publication.owners import Owner, Owners
 from kirmash.publication.private import PrivateFeed
 from kirmash.queries import Queries
-from kirmash.queries.rows import Order
 from kirmash.sequencer.answers import OutcomeUnknown
 
 JsonObject = dict[str, Any]
@@ -29,6 +29,13 @@ class ViewsNeeded(OutcomeUnknown):
     with the same id, as after every unknown outcome."""
 
     code = "views_unavailable"
+
+
+class Known(NamedTuple):
+    """What has to be known of an order of which a record speaks."""
+
+    instrument: str
+    owner: Owner
 
 
 class Recall:
@@ -57,11 +64,17 @@ class Recall:
         """
         events = codec.decode_events(record.events)
         deals = [event for event in events if isinstance(event, e.DealMade)]
+        strange = _strange_orders(record, events)
+        # Before anything is waited for: what is open now may be final, and forgotten, in a moment. The end of a session
+        # speaks of tens of thousands, and not one of them has to be looked up.
+        orders = self._open(strange)
         try:
-            orders, names_at = await asyncio.to_thread(self._looked_up, _strange_orders(record, events), deals)
+            final = [it for it in strange if it not in orders]
+            found, names_at = await asyncio.to_thread(self._looked_up, final, deals)
         except (ViewsFailed, ViewsStale):
             # What is wrong with the file is for the log of the core, not for whoever asks.
             raise ViewsNeeded("the views cannot be read now") from None
+        orders.update(found)
         presenter = self._feed.presenter.aside({number: order.instrument for number, order in orders.items()})
         lines = list(presenter.present(record))
         if participant is None:
@@ -72,7 +85,7 @@ class Recall:
         return private.fold_events(record, events, lines).get(participant, [])
 
     def _owners(
-        self, record: Record, participant: str, orders: dict[int, Order], deals: Sequence[e.DealMade]
+        self, record: Record, participant: str, orders: dict[int, Known], deals: Sequence[e.DealMade]
     ) -> Owners:
         """Whose everything is that this record speaks of. It is a command of the participant's own trader, and such a
         command touches no orders but his participant's, save as the other side of deals."""
@@ -86,19 +99,28 @@ class Recall:
         for deal in deals:
             made.orders[deal.buy_order] = Owner(deal.buyer, deal.buyer_client)
             made.orders[deal.sell_order] = Owner(deal.seller, deal.seller_client)
-        for number in _strange_orders(record, codec.decode_events(record.events)):
-            if number in orders:
-                made.orders[number] = Owner(orders[number].participant, orders[number].client)
-            elif number in live.orders:
-                made.orders[number] = live.orders[number]
+        made.orders.update((number, order.owner) for number, order in orders.items())
         return made
+
+    def _open(self, numbers: Sequence[int]) -> dict[int, Known]:
+        """Those of these orders that the feed has, because they are not final."""
+        owners, presenter, found = self._feed.private.owners.orders, self._feed.presenter, {}
+        for number in numbers:
+            owner, instrument = owners.get(number), presenter.instrument_of(number)
+            if owner is not None and instrument is not None:
+                found[number] = Known(instrument, owner)
+        return found
 
     def _looked_up(
         self, numbers: Sequence[int], deals: Sequence[e.DealMade]
-    ) -> tuple[dict[int, Order], dict[str, NamesAt]]:
+    ) -> tuple[dict[int, Known], dict[str, NamesAt]]:
         """What the views know of these orders, and when names are told in these deals' sessions."""
         found = ((number, self._queries.order(number, scope=None)) for number in numbers)
-        orders = {number: order for number, order in found if order is not None}
+        orders = {
+            number: Known(order.instrument, Owner(order.participant, order.client))
+            for number, order in found
+            if order is not None
+        }
         names_at: dict[str, NamesAt] = {}
         for session in {deal.session for deal in deals}:
             live = self._feed.private.owners.names_at.get(session)

@@ -153,7 +153,7 @@ class Logins:
                 key = select(logins.c.created, logins.c.id).where(*chosen, logins.c.id == after)
                 last = connection.execute(key).one_or_none()
                 if last is None:
-                    raise NotFound("this login is none of the list")
+                    raise NotFound("there is no such login")
                 query = query.where(tuple_(logins.c.created, logins.c.id) > tuple_(*last))
             return [_shown(row) for row in connection.execute(query)]
 

@@ -93,6 +93,10 @@ class Presenter:
         presenter._instrument_of_order = ChainMap(dict(instruments), self._instrument_of_order)
         return presenter
 
+    def instrument_of(self, order: int) -> str | None:
+        """The instrument of an order that was not final yet at the last record; None for any other."""
+        return self._instrument_of_order.get(order)
+
     def present(self, record: Record) -> list[JsonObject]:
         """Take the next record in; one object an event: number, index, at, cause, event, then the event's fields."""
         events = codec.decode_events(record.events)

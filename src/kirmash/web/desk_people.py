@@ -14,7 +14,14 @@ import msgspec
 from starlette.responses import Response
 
 from kirmash.gateway.api.asking import missing, read
-from kirmash.gateway.api.managing import Managing, NewLoginBody, ReasonBody, ResetBody, SwitchBody
+from kirmash.gateway.api.managing import (
+    Managing,
+    NewLoginBody,
+    ReasonBody,
+    ResetBody,
+    SwitchBody,
+    page_of_logins,
+)
 from kirmash.gateway.api.shown import LoginShown, ProvisionedShown, login_of, switch_of
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.identity import Denied, Role
@@ -416,9 +423,12 @@ def people_routes(desk: Desk) -> list[Route]:
     """Traders, clients, logins, switches."""
     it = People(desk)
 
-    def logins(_: Queries, given: dict[str, Any], __: str | None, ___: int) -> list[Any]:
-        found = [login_of(row) for row in desk.services.identity.logins(participant=given.get("participant"))]
+    def logins(_: Queries, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any] | list[Any]:
+        identity, participant = desk.services.identity, given.get("participant")
         name, state = given.get("q", "").casefold(), given.get("state")
+        if not name and not state:
+            return page_of_logins(identity, participant=participant, cursor=cursor, limit=limit)
+        found = [login_of(row) for row in identity.logins(participant=participant)]
         return [row for row in found if name in row.name and (not state or state_of_login(row) == state)]
 
     listings = (

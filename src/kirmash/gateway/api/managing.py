@@ -26,12 +26,12 @@ from kirmash.gateway.api.shown import (
 from kirmash.gateway.problems import JsonObject, Problem, refused_problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
-from kirmash.identity import Approved, NewLogin, NotAllowed, NotFound, ProposalOver, Role, State, Subject, Who
+from kirmash.identity import Approved, Identity, NewLogin, NotAllowed, NotFound, ProposalOver, Role, State, Subject, Who
 from kirmash.messages.codec import Actor
 from kirmash.messages.commands import MassCancel
 from kirmash.messages.kinds import ActorKind, Phase
-from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX
+from kirmash.queries import Page, QueryError, rows
+from kirmash.queries.asking import EARLY, LIMIT_DEFAULT, LIMIT_MAX
 from kirmash.sequencer.answers import Refused
 
 LOGINS: Final = "logins"
@@ -117,6 +117,23 @@ class ProposalList(Struct, frozen=True):
     items: list[ProposalShown]
 
 
+def page_of_logins(
+    identity: Identity, *, name: str | None = None, participant: str | None, cursor: str | None, limit: int
+) -> Page[LoginShown]:
+    """Logins by their making, as a page of no record; a cursor is the id of the last login before it. Raises
+    QueryError."""
+    try:
+        found = identity.logins(name=name, participant=participant, after=cursor, limit=limit + 1)
+    except NotFound:
+        raise QueryError("cursor", "is none of this list") from None
+    shown = [login_of(row) for row in found[:limit]]
+
+    def after(count: int) -> str | None:
+        return shown[count - 1].id if len(found) > count else None
+
+    return Page(shown, after(limit), 0, after(EARLY))
+
+
 class Managing:
     """The handlers."""
 
@@ -127,19 +144,16 @@ class Managing:
     # Logins ------------------------------------------------------------------------------------------------------
 
     async def logins(self, call: Call) -> Listed[LoginShown]:
-        """By their making; a cursor is the id of the last login of its page."""
         query: LoginsQuery = call.query
         participant = query.participant if call.own is None else call.own
         if call.own is not None and query.participant not in (None, call.own):
             return Listed([], None)
-        try:
-            found = self._identity.logins(
-                name=query.name, participant=participant, after=query.cursor, limit=query.limit + 1
+        page = await read(
+            lambda: page_of_logins(
+                self._identity, name=query.name, participant=participant, cursor=query.cursor, limit=query.limit
             )
-        except NotFound:
-            raise Problem(400, "shape", "cursor: is none of this list", field="cursor") from None
-        shown = [login_of(row) for row in found[: query.limit]]
-        return Listed(shown, shown[-1].id if len(found) > query.limit else None)
+        )
+        return Listed(page.rows, page.next_cursor)
 
     async def add(self, call: Call) -> ProvisionedShown:
         body: NewLoginBody = call.body
