@@ -21,7 +21,7 @@ from kirmash.gateway.problems import cure_in, said_in
 from kirmash.gateway.routes import Rule
 from kirmash.gateway.services import Services
 from kirmash.gateway.sockets.channels import ALL_SESSIONS, Key, Prepared, PrivateChannels, PublicChannels, frame_of
-from kirmash.gateway.sockets.giving import Giving, in_language, shape_refusal
+from kirmash.gateway.sockets.giving import Giving, answer_to, in_language, shape_refusal
 from kirmash.gateway.sockets.guard import Guard
 from kirmash.gateway.sockets.limits import SocketLimits
 from kirmash.gateway.sockets.reading import BadMessage, Commands, read
@@ -405,19 +405,12 @@ class Connection:
         if not frames or who is None:
             return
         results = await self._giving.give(who, frames)
-        said: list[bytes] = []
-        mistakes = 0
-        for frame, outcomes in zip(frames, results, strict=True):
+        answered = list(zip(frames, results, strict=True))
+        self._send(b"".join(frame_of(answer_to(*each), self._form) for each in answered))
+        for _, outcomes in answered:
             self._waiting -= len(outcomes)
-            if frame.op == "commands":
-                answer = ws.Answer(id=frame.id, op=frame.op, results=outcomes)
-            else:
-                answer = ws.Answer(id=frame.id, op=frame.op, result=outcomes[0])
-            said.append(frame_of(answer, self._form))
-            mistakes += all(outcome.get("code") == "shape" for outcome in outcomes)
-        self._send(b"".join(said))
-        for _ in range(mistakes):
-            self._count_mistake()
+            if all(outcome.get("code") == "shape" for outcome in outcomes):
+                self._count_mistake()
         if self._waiting <= self._shared.limits.commands_waiting:
             self._wire.take_in(more=True)
 

@@ -16,6 +16,7 @@ from kirmash.gateway.sockets.table import MESSAGES, TRADING, allows
 from kirmash.identity import Denied, Throttled, Who
 from kirmash.messages import commands as c
 from kirmash.messages.times import text_from_time
+from kirmash.protocol import ws
 from kirmash.protocol.shapes import ShapeError
 from kirmash.sequencer.answers import Refused
 
@@ -133,6 +134,13 @@ class Giving:
 
     def _named(self, item: Wanted, refusal: JsonObject) -> JsonObject:
         return {"client_id": item.client_id, "status": "refused", **in_language(self.language, refusal)}
+
+
+def answer_to(frame: Commands, outcomes: list[JsonObject]) -> ws.Answer:
+    """What is said to a frame: to one command its result, to several a list."""
+    if frame.op == "commands":
+        return ws.Answer(id=frame.id, op=frame.op, results=outcomes)
+    return ws.Answer(id=frame.id, op=frame.op, result=outcomes[0])
 
 
 def shape_refusal(error: ShapeError) -> JsonObject:
