@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pysqlite3 import dbapi2
 
-from kirmash.bulletin import Bulletin, BulletinFailed, Unfit
+from kirmash.bulletin import Bulletin, BulletinFailed, Notice, Unfit
 
 TEXTS = {"title_en": "Holiday", "title_ru": "Праздник", "text_en": "No session.", "text_ru": "Торгов нет."}
 
@@ -58,10 +58,56 @@ def test_a_notice_is_withdrawn_once_and_stays_in_the_file(bulletin: Bulletin) ->
     with pytest.raises(Unfit) as unfit:
         bulletin.withdraw("c", "op-2", made.notice, "once more")
     assert refusals(unfit) == {("notice", "withdrawn")}
+    bulletin.remark("r", "op-2", 17, "no notice")
     for number in (99, gone.notice + 1):
         with pytest.raises(Unfit) as unfit:
             bulletin.withdraw(f"d{number}", "op-2", number, "what is none")
         assert refusals(unfit) == {("notice", "unknown")}
+
+
+def test_numbers_of_notices_do_not_count_what_else_was_written(bulletin: Bulletin) -> None:
+    """They are public: a gap would tell of an operator's intervention."""
+    first = bulletin.publish("a", "op-1", **TEXTS)
+    for number in range(17, 20):
+        bulletin.remark(f"r{number}", "op-1", number, "he asked by telephone")
+    bulletin.withdraw("w", "op-1", first.notice, "a wrong day")
+    assert [first.notice, bulletin.publish("b", "op-1", **TEXTS).notice] == [1, 2]
+
+
+def test_an_id_of_a_notice_is_not_used_for_anything_else(bulletin: Bulletin) -> None:
+    made = bulletin.publish("a", "op-1", **TEXTS)
+    bulletin.remark("r", "op-1", made.notice, "typing error")
+    for write in (
+        lambda: bulletin.remark("a", "op-1", 17, "typing error"),
+        lambda: bulletin.withdraw("a", "op-1", made.notice, "typing error"),
+        lambda: bulletin.withdraw("r", "op-1", made.notice, "typing error"),
+        lambda: bulletin.publish("r", "op-1", **TEXTS),
+    ):
+        with pytest.raises(Unfit) as unfit:
+            write()
+        assert refusals(unfit) == {("entry", "reused")}
+    assert bulletin.present() == [made]
+
+
+@pytest.mark.parametrize("change", ["publish", "withdraw"])
+def test_what_was_read_before_a_change_is_not_kept_after_it(
+    bulletin: Bulletin, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """A reader has his list, another thread changes it, and only then the reader goes on."""
+    first = bulletin.publish("a", "op-1", **TEXTS)
+
+    def overtaken() -> list[Notice]:
+        monkeypatch.undo()
+        found = bulletin.notices()
+        if change == "publish":
+            bulletin.publish("b", "op-1", **TEXTS)
+        else:
+            bulletin.withdraw("b", "op-1", first.notice, "a wrong day")
+        return found
+
+    monkeypatch.setattr(bulletin, "notices", overtaken)
+    assert bulletin.present() == [first], "it was asked for before the change"
+    assert [it.notice for it in bulletin.present()] == ([2, 1] if change == "publish" else [])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +145,11 @@ def test_remarks_are_found_by_record(bulletin: Bulletin) -> None:
 def test_the_file_itself_refuses_changes(bulletin: Bulletin) -> None:
     bulletin.publish("a", "op-1", **TEXTS)
     raw = dbapi2.connect(bulletin.path)
-    for statement in ("UPDATE entries SET text_en = 'x'", "DELETE FROM entries"):
+    bulletin.remark("b", "op-1", 17, "typing error")
+    for statement in (
+        *("UPDATE notices SET text_en = 'x'", "DELETE FROM notices"),
+        *("UPDATE asides SET text = 'x'", "DELETE FROM asides"),
+    ):
         with pytest.raises(dbapi2.DatabaseError, match="only added"):
             raw.execute(statement)
     raw.close()

@@ -1,11 +1,14 @@
 """Commands over HTTP: repetition, rehearsal, refusals in the reader's language, four eyes, what is whose."""
 
+import base64
+import secrets
 from typing import Any
 
 import httpx
 import pytest
 
 from kirmash.gateway.api.commands import PROMISES
+from kirmash.identity import Allowance
 from kirmash.messages import codec, commands
 from kirmash.office import reactors
 from tests.gateway.house import API, INSTRUMENT, SESSION, House, give, order
@@ -276,6 +279,62 @@ def test_a_proposal_asked_for_again_is_the_same_one(olga: httpx.Client) -> None:
     assert olga.post(path, json=body, headers=head).json()["proposal"]["state"] == "declined"
     without = [olga.post(path, json=body).json()["proposal"]["id"] for _ in range(2)]
     assert len({proposal, *without}) == 3
+
+
+def test_one_operator_cannot_be_both(house: House, olga: httpx.Client) -> None:
+    """Four eyes is worth nothing if one of the two can give himself the other's means of access, or make a third."""
+    oleg, anton = (house.enter(name).get(f"{API}/me").json()["login"] for name in ("oleg", "anton"))
+    mine = olga.get(f"{API}/me").json()["login"]
+    public = base64.b64encode(secrets.token_bytes(31) + bytes(1)).decode()
+    tried = [
+        *(olga.post(f"{API}/logins/{it}/reset", json={"second_factor": True}) for it in (oleg, anton, mine)),
+        *(olga.post(f"{API}/logins", json={"name": "third", "role": role}) for role in ("operator", "auditor")),
+        *(olga.post(f"{API}/keys", json={"public": public, "label": "x", "login": it}) for it in (oleg, anton)),
+    ]
+    assert [(it.status_code, it.json()["code"]) for it in tried] == [(403, "not_allowed")] * len(tried)
+    assert all("command line" in it.json()["cure"] and "password" not in it.json() for it in tried)
+    assert olga.get(f"{API}/logins", params={"name": "third"}).json()["items"] == []
+    assert house.enter("oleg").get(f"{API}/me").json()["login"] == oleg, "his session goes on"
+    trader = house.enter("t-delta").get(f"{API}/me").json()["login"]
+    assert olga.post(f"{API}/logins/{trader}/reset", json={}).status_code == 200
+
+
+def test_a_kill_switch_gives_its_cancellations_together(house: House, olga: httpx.Client) -> None:
+    """One command at a time, each waits for the disk: the last of many is cancelled late."""
+    give(house.enter("t-gamma"), "place_order", **order("buy", "11.00", "1", client="c-gamma"))
+    for n in range(3):
+        give(olga, "appoint_trader", trader=f"gamma-{n}", participant="gamma")
+    house.settled()
+    exchange = house.gateway._exchange
+    with pytest.MonkeyPatch.context() as seen:
+        together: list[int] = []
+        submit_many = exchange.submit_many
+
+        async def counted(commands: Any) -> Any:
+            together.append(len(commands))
+            return await submit_many(commands)
+
+        seen.setattr(exchange, "submit_many", counted)
+        switch = {"kind": "participant", "subject": "gamma", "on": True, "reason": "too fast"}
+        switched = olga.post(f"{API}/switches", json=switch).json()
+    assert together == [4]
+    assert {it["trader"]: it["cancelled"] for it in switched["cancellations"]} == {
+        "gamma-0": 0, "gamma-1": 0, "gamma-2": 0, "t-gamma": 1}  # fmt: skip
+    numbers = [it["number"] for it in switched["cancellations"]]
+    assert numbers == list(range(numbers[0], numbers[0] + 4))
+    assert olga.post(f"{API}/switches", json=switch | {"on": False}).status_code == 200
+
+
+def test_a_kill_switch_counts_as_a_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may be many records."""
+    before = house.settled()
+    never = Allowance(name="commands", allowed=False, limit=1, remaining=0, reset=9, window=9, retry_after=9)
+    monkeypatch.setattr(house.gateway._identity, "throttle", lambda _: never)
+    switch = {"kind": "trader", "subject": "t-alfa", "on": True, "reason": "to and fro"}
+    answer = house.enter("a-alfa").post(f"{API}/switches", json=switch)
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (429, "throttled", "9")
+    assert house.settled() == before
+    assert "to and fro" not in house.enter("olga").get(f"{API}/switches").text
 
 
 def test_declined_proposal_gives_nothing(house: House, olga: httpx.Client) -> None:

@@ -121,7 +121,7 @@ class Seeds:
         if path == f"{API}/switches":
             return {"kind": "trader", "subject": "t-delta", "on": True, "reason": "r"}
         if path == f"{API}/logins":
-            return {"name": "seeded", "role": "auditor"}
+            return {"name": "seeded", "role": "participant-admin", "participant": "delta"}
         found: Json | None = self.bodies.get(name)
         return found
 

@@ -113,7 +113,9 @@ def test_an_old_cookie_does_not_bar_from_what_is_public(house: House) -> None:
 
 
 def test_a_one_time_password_opens_only_its_own_change(house: House, olga: httpx.Client) -> None:
-    made = olga.post(f"{API}/logins", json={"name": "new-one", "role": "auditor"}).json()
+    made = olga.post(
+        f"{API}/logins", json={"name": "new-one", "role": "participant-admin", "participant": "alfa"}
+    ).json()
     client = house.anonymous()
     entered = client.post(f"{API}/login", json={"name": "new-one", "password": made["password"]}).json()
     assert entered["must_change"] is True
@@ -128,7 +130,7 @@ def test_a_one_time_password_opens_only_its_own_change(house: House, olga: httpx
 
 
 def test_second_factor(house: House, olga: httpx.Client) -> None:
-    client = provision(house, olga, "careful", role="auditor")
+    client = provision(house, olga, "careful", role="participant-admin", participant="alfa")
     uri = client.post(f"{API}/totp").json()["uri"]
     totp = pyotp.parse_uri(uri)
     assert isinstance(totp, pyotp.TOTP)
@@ -202,7 +204,7 @@ def test_keys_are_managed_by_owner_and_administrator_only(house: House) -> None:
 
 
 def test_a_blocked_login_is_out(house: House, olga: httpx.Client) -> None:
-    client = provision(house, olga, "blocked-one", role="auditor")
+    client = provision(house, olga, "blocked-one", role="participant-admin", participant="alfa")
     login = client.get(f"{API}/me").json()["login"]
     assert olga.post(f"{API}/logins/{login}/block", json={"reason": "left"}).json()["blocked"] is True
     assert client.get(f"{API}/me").status_code == 401

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.running import SESSION, Client, Running, run
+from kirmash.messages import commands as c
+from tests.gateway.running import SESSION, Client, Running, order, run
 
 
 async def open_orders(running: Running) -> int:
@@ -61,6 +62,52 @@ def test_orders_of_others_stand_and_a_connection_that_placed_none_cancels_none(t
             await changed.wire.close()
             await asyncio.sleep(0.2)
             assert await open_orders(running) == 2
+
+    run(play())
+
+
+@pytest.mark.parametrize("way", ["cancel_on_disconnect", "cancel_after"])
+def test_names_of_sessions_that_are_invented_make_no_commands(tmp_path: Path, way: str) -> None:
+    """What a cancellation costs is no more than the sessions in which an order may stand."""
+
+    async def play() -> None:
+        async with Running(tmp_path) as running:
+            await running.set_the_stage()
+            client = await running.client("seller")
+            await client.place("a-1", "sell", "900.00")
+            items = [order(f"x-{at}", "sell", "900.00", session=f"invented-{at}") for at in range(100)]
+            answer = await client.say({"op": "commands", "items": items})
+            assert len(answer["results"]) == 100, answer
+            before = running.gateway.feed.number
+            if way == "cancel_after":
+                await client.say({"op": "cancel_after", "seconds": 1})
+                told = await client.next("cancelled")
+                assert [it["session"] for it in told["sessions"]] == [SESSION]
+            else:
+                await client.say({"op": "cancel_on_disconnect", "on": True})
+                await client.wire.close()
+            await until_cancelled(running)
+            await asyncio.sleep(0.3)
+            assert running.gateway.feed.number == before + 1
+
+    run(play())
+
+
+def test_a_session_that_is_over_is_not_cancelled_in(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Running(tmp_path) as running:
+            await running.set_the_stage()
+            before, after = await running.client("seller"), await running.client("seller")
+            await before.place("a-1", "sell", "900.00")
+            await running.give(c.CancelSession(session=SESSION, reason="no sellers"))
+            await until_cancelled(running)
+            await after.say(order("a-2", "sell", "900.00"))
+            number = running.gateway.feed.number
+            for client in (before, after):
+                await client.say({"op": "cancel_on_disconnect", "on": True})
+                await client.wire.close()
+            await asyncio.sleep(0.3)
+            assert running.gateway.feed.number == number
 
     run(play())
 

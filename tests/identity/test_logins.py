@@ -1,6 +1,7 @@
 """Logins, passwords and the second factor: who gets in, who does not, and what a stranger can learn from it."""
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import argon2
 import argon2.profiles
 import pyotp
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kirmash.identity import (
     PASSWORD_PARAMETERS,
@@ -367,3 +370,23 @@ def test_history_says_who_did_what(house: House) -> None:
         ("console", "login_added", made.login.id, "trader"),
         ("login-1", "blocked", made.login.id, "a reason"),
     ]
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])
+def test_means_of_access_of_the_exchanges_people_are_the_consoles_to_give(house: House, role: Role) -> None:
+    """Who gives himself another operator's is both persons of four eyes."""
+    by, other = house.make("olga", Role.OPERATOR).login.id, house.make("other", role)
+    raw = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    public = base64.b64encode(raw).decode()
+    for given in (
+        lambda: run(house.identity.add_login(NewLogin(name="more", role=role), by)),
+        lambda: run(house.identity.reset(other.login.id, by)),
+        lambda: house.identity.set_totp(other.login.id, by),
+        lambda: house.identity.add_key(other.login.id, public, "foisted", by=by),
+    ):
+        with pytest.raises(NotAllowed):
+            given()
+    assert house.enter("other").who.login == other.login.id, "the password is still good"
+    assert house.identity.keys(login=other.login.id) == []
+    assert house.identity.logins(name="more") == []
+    assert run(house.identity.reset(other.login.id)).login.must_change

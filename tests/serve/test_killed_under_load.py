@@ -323,8 +323,10 @@ def test_nothing_acknowledged_is_lost_or_doubled_and_every_client_resumes(tmp_pa
     own = _own_lines(records)
     for trader in traders:
         assert trader.resyncs == []
-        assert trader.resumed >= len(KILLS) * ROUNDS * 2 / 3, "a gateway's death cuts every client off"
+        assert trader.resumed >= 2, "he resumes when he begins, and a gateway's death cuts him off"
         assert trader.lines == [line for line in own[trader.participant] if line[0] > stage], trader.name
+    # One who is slow to come back may see two deaths as one; not everybody does.
+    assert max(trader.resumed for trader in traders) >= 1 + 2 * ROUNDS
     assert any(trader.repeated for trader in traders), "nothing was under way at any kill: the load is too small"
     verify(data, lambda exchange_id: Replayed(exchange_id, market_loader(None)))
 

@@ -95,6 +95,22 @@ def test_while_a_file_is_made_the_loop_goes_on(form: str) -> None:
         assert zipfile.is_zipfile(io.BytesIO(data))
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("deals-timber_1.csv", 'attachment; filename="deals-timber_1.csv"'),
+        ("лес.csv", "attachment; filename=\"___.csv\"; filename*=UTF-8''%D0%BB%D0%B5%D1%81.csv"),
+        ('a";x="b.csv', "attachment; filename=\"a_;x=_b.csv\"; filename*=UTF-8''a%22%3Bx%3D%22b.csv"),
+        ("a\\b/c%22.csv", "attachment; filename=\"a_b_c_22.csv\"; filename*=UTF-8''a%5Cb%2Fc%2522.csv"),
+        ("a\r\nX: y.csv", "attachment; filename=\"a__X: y.csv\"; filename*=UTF-8''a%0D%0AX%3A%20y.csv"),
+    ],
+)
+def test_a_file_is_named_in_letters_that_a_header_can_hold(name: str, header: str) -> None:
+    stem = name.removesuffix(".csv")
+    call = Call(Request({"type": "http"}), None, "en", {}, TableQuery(), None, b"")
+    assert asyncio.run(exported(WORDS, call, ROWS, COLUMNS, stem, "csv")).headers["content-disposition"] == header
+
+
 def test_a_whole_list_has_pages_of_its_own() -> None:
     rows = [{"name": f"{at:03}", "price": str(at), "at": None} for at in range(PAGE_ROWS * 2 + 1)]
     first, last = made(TableQuery(), rows), made(TableQuery(page="3", sort="-price"), rows)

@@ -53,10 +53,19 @@ class RecordsHouse(House):
         settings = CoreSettings(load_market=market_loader(self.market), timetable=Timing(10**9, 0))
         self.core = Core(self._folder, settings, self.market)
         await self.core.start()
+        await self._open_doors()
+
+    async def _open_doors(self) -> None:
         self.gateway = Gateway(
             self.config, LocalExchange(self.core), RecordsSite, password_parameters=argon2.profiles.CHEAPEST
         )
         await self.gateway.start()
+
+    def restart(self) -> None:
+        """The gateway anew, with nothing in its memory; clients from before do not find it, cookies stay good."""
+        self.run(self.gateway.stop())
+        self.run(self._open_doors())
+        self.origin = f"http://127.0.0.1:{self.gateway.port}"
 
     def people(self) -> None:  # type: ignore[explicit-override]  # typing.override came with 3.12
         # On a thread of its own: a browser's driver may have an event loop running on this one.

@@ -71,7 +71,7 @@ def test_a_number_leads_to_its_record_or_says_how_far_they_go(house: TradersHous
     answer = olga.get(f"{PATH}?number=3")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}/3")
     last = house.settled()
-    for wrong in ("0", str(last + 1), "three", "9" * 30, "-1", "²"):
+    for wrong in ("0", str(last + 1), "three", "9" * 30, "-1", "²", "0" * 16 + "1" * 5_000):
         page = shown(olga, f"{PATH}?number={wrong}")
         assert f"from 1 to {last}" in text_of(page)
         assert f'value="{wrong}"' in page.text

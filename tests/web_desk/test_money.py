@@ -1,9 +1,17 @@
 """Money on the desk: in, out, statements, contracts that end, and what takes a second person."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import httpx
 import pytest
 from msgspec.structs import replace
 
+from kirmash.identity import State
+from kirmash.web.desk import Desk
+from kirmash.web.desk_proposals import FOUND_MAX
+from kirmash.web.rendering import Rendering
+from kirmash.web.site import NAVIGATION
 from tests.gateway.house import API, SESSION, give, order
 from tests.web_desk.house import Form, RecordsHouse, done, form_to, forms_of, post, text_of
 
@@ -119,6 +127,50 @@ def test_above_the_limit_it_takes_a_second_person(records: RecordsHouse, olga: h
     assert "1,000,000.01 EUR entered for alfa" in text_of(done(oleg, one))
     records.settled()
     assert account(records, "alfa", "EUR")["free"] == f"{int(free.split('.')[0]) + 1_000_000}.{int(free[-2:]) + 1:02}"
+
+
+def test_a_form_proposes_once_whatever_the_process_remembers(records: RecordsHouse, olga: httpx.Client) -> None:
+    """A page loaded again after a restart of the gateway sends the form again; two proposals would be two credits."""
+    form, answer = proposed(olga)
+    [proposal] = records.asked("/proposals", state="open")
+    records.restart()
+    olga = records.browser("olga")
+    again = form.post(olga)
+    assert again.headers["location"] == answer.headers["location"]
+    assert [it["id"] for it in records.asked("/proposals", state="open")] == [proposal["id"]]
+    other = form.post(olga, amount="2000000")
+    assert other.status_code == 409
+    assert form_to(other, CREDIT).fields["client_id"] != form.fields["client_id"], "the id is used up"
+    body = {"reason": "a trial"}
+    assert records.enter("olga").post(f"{API}/proposals/{proposal['id']}/decline", json=body).status_code == 200
+
+
+def test_an_old_proposal_is_found(records: RecordsHouse, olga: httpx.Client) -> None:
+    """Also behind more newer ones than a list shows."""
+    proposed(olga)
+    [first] = records.asked("/proposals", state="open")
+    identity, decline = records.services.identity, {"reason": "a trial"}
+    who = identity.resolve(olga.cookies["kirmash_session"])
+    for n in range(FOUND_MAX):
+        identity.propose(who, "annul_deal", {"deal": n, "reason": "r"}, "r")
+    page = olga.get(f"/desk/proposals/{first['id']}")
+    assert page.status_code == 200
+    assert "1,000,000.01" in text_of(page)
+    for it in identity.proposals(state=State.OPEN, limit=FOUND_MAX + 1):
+        identity.decline(it.id, who, decline["reason"])
+
+
+def test_several_at_once_are_never_what_takes_two(records: RecordsHouse) -> None:
+    """`give_many` proposes nothing: a form that gave such a command by it would go round the second operator."""
+    services = records.services
+    desk = Desk(services, Rendering(services, NAVIGATION))
+    who = services.identity.resolve(records.browser("olga").cookies["kirmash_session"])
+    values = {"participant": "alfa", "currency": "EUR", "amount": "1000000.01"}
+    before = records.published()
+    call: Any = SimpleNamespace(caller=who, language="en")
+    with pytest.raises(AssertionError, match="credit_deposit takes a second operator"):
+        records.run(desk.give_many(call, [("several-1", "credit_deposit", values)]))
+    assert records.published() == before
 
 
 def test_a_proposal_is_declined_or_taken_back_with_a_reason(records: RecordsHouse, olga: httpx.Client) -> None:

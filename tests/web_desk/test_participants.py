@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from kirmash.identity import Allowance
 from kirmash.web.desk_participants import id_from
 from tests.gateway.house import API, INSTRUMENT, SESSION, give, order
 from tests.web_desk.house import RecordsHouse, done, form_to, forms_of, post, text_of
@@ -224,6 +225,38 @@ def test_a_login_is_blocked_unblocked_and_reset(records: RecordsHouse, olga: htt
     assert olga.get("/desk/logins/login-none").status_code == 404
 
 
+def test_an_operators_means_of_access_are_not_given_here(records: RecordsHouse, olga: httpx.Client) -> None:
+    """One operator with the other's password is both persons of four eyes."""
+    for name in ("oleg", "olga", "anton"):
+        [login] = records.asked("/logins", name=name)
+        path = f"/desk/logins/{login['id']}"
+        page = olga.get(path)
+        assert "by the command line" in text_of(page)
+        assert f"{path}/reset" not in [it.action for it in forms_of(page)]
+        token = form_to(page, f"{path}/block").fields["csrf"]
+        answer = olga.post(f"{path}/reset", data={"csrf": token, "client_id": f"r-{name}", "second_factor": "on"})
+        assert answer.status_code == 403
+        assert "use the command line" in text_of(answer).casefold()
+        assert "secret-once" not in answer.text
+        assert records.asked("/logins", name=name) == [login]
+
+
+def test_the_kill_switch_is_throttled_as_a_command(
+    records: RecordsHouse, olga: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/desk/switches/participant/delta"
+    form = form_to(olga.get(path), path)
+    before = records.published()
+    identity = records.services.identity
+    never = Allowance(name="commands", allowed=False, limit=1, remaining=0, reset=9, window=9, retry_after=9)
+    monkeypatch.setattr(identity, "throttle", lambda _: never)
+    answer = form.post(olga, reason="runs wild")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "9")
+    assert "runs wild" in answer.text, "the form comes back as it was typed"
+    assert records.published() == before
+    assert [it for it in identity.switches() if it.subject == "delta"] == []
+
+
 def test_lists_are_found_by_part_of_a_name_and_exported(olga: httpx.Client) -> None:
     register(olga, "Гомельский Комбинат", country="RU")
     for wanted in ("гомельский", "КОМБИНАТ", "gomelskii"):
@@ -391,3 +424,22 @@ def test_the_session_goes_on(records: RecordsHouse) -> None:
     taken = give(records.enter("t-alfa"), "place_order", **order("sell", "140.00", "1"))
     assert taken["events"][0]["instrument"] == INSTRUMENT
     assert taken["events"][0]["session"] == SESSION
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("Entered Two;BY;visitor;;new", "cannot hold a slash"),
+        ("Entered Two;BY;visitor;;a/b", "cannot hold a slash"),
+        ("Entered One", "stands in a line above"),
+    ],
+)
+def test_of_several_none_is_entered_while_one_is_wrong(
+    records: RecordsHouse, olga: httpx.Client, wrong: str, says: str
+) -> None:
+    """Also where the step that checks them was left out."""
+    before = records.published()
+    answer = post(olga, SEVERAL, SEVERAL, lines=f"Entered One\n{wrong}", step="enter")
+    assert answer.status_code == 422
+    assert says in text_of(answer)
+    assert records.published() == before

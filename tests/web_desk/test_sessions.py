@@ -203,6 +203,31 @@ def test_a_session_is_cancelled_by_two(house: TradersHouse) -> None:
     assert not [it for it in gone.text.split("<form") if f'action="{path}/cancel"' in it]
 
 
+def test_a_waiting_cancellation_is_told_behind_many_decided_ones(house: TradersHouse) -> None:
+    plan_session(house, "waiting")
+    olga, path = house.browser("olga"), "/desk/sessions/waiting"
+    followed(olga, send(olga, f"{path}/cancel", f"{path}/cancel", reason="the seller withdrew"))
+    [proposal] = [it for it in rest(house, "/proposals", state="open")["items"] if it["body"]["session"] == "waiting"]
+    identity = house.services.identity
+    who = identity.resolve(olga.cookies["kirmash_session"])
+    for n in range(200):
+        identity.decline(identity.propose(who, "annul_deal", {"deal": n, "reason": "r"}, "r").id, who, "a trial")
+    assert proposal["id"] in shown(olga, path).text
+    identity.decline(proposal["id"], who, "a trial")
+    assert proposal["id"] not in shown(olga, path).text
+
+
+def test_reasons_of_forms_without_an_id_are_all_kept(house: TradersHouse) -> None:
+    plan_session(house, "without-id")
+    olga = house.browser("olga")
+    for price, reason in (("100.00", "he asked by telephone"), ("101.00", "she asked by letter")):
+        number = place(house, "alfa", "without-id", "sell", price, "3")
+        path = f"/desk/orders/{number}/cancel"
+        followed(olga, send(olga, path, path, client_id=None, reason=reason))
+        cancelled = rest(house, f"/orders/{number}")["number"]
+        assert reason in text_of(shown(olga, f"/desk/journal/{cancelled}"))
+
+
 def test_what_a_cancellation_would_do_is_counted_and_not_rehearsed(
     house: TradersHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,8 @@ PROBE: Final = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
 """Breaks out of text, of an attribute in either quotes, and of a template."""
 FORMULA: Final = '=HYPERLINK("http://evil/","x")'
 """A spreadsheet would compute it. Formulas begin with one of = + - @ or a blank of control."""
-EVIL_CARD, EVIL_INSTRUMENT, EVIL_SESSION = "evil-card", "evil", "evil-session"
+EVIL_CARD, EVIL_INSTRUMENT, EVIL_SESSION = "evil-card", "зло-лес", "злая-сессия"
+"""Ids that are legal and no header can hold as they are."""
 FORM: Final = "application/x-www-form-urlencoded"
 
 ROLES: Final = {

@@ -21,7 +21,7 @@ from pysqlite3 import dbapi2
 from sqlalchemy import Column, Connection, Integer, MetaData, StaticPool, String, Table, create_engine, event, select
 from sqlalchemy.exc import DBAPIError
 
-VERSION: Final = 1
+VERSION: Final = 2
 PATIENCE_MS: Final = 5_000
 TITLE_MAX: Final = 120
 TEXT_MAX: Final = 2_000
@@ -29,30 +29,45 @@ REASON_MAX: Final = 200
 LIST_MAX: Final = 500
 
 _META: Final = MetaData()
-_ENTRIES: Final = Table(
-    "entries",
+# Two tables, each with numbers of its own: those of notices are public, and gaps in them would tell everybody how many
+# remarks, and so how many interventions, lie between two notices.
+_NOTICES: Final = Table(
+    "notices",
     _META,
     Column("number", Integer, primary_key=True),
-    # The writer's own id of what he wrote: said again, it is written once.
+    # The writer's own id of what he wrote: said again, it is written once. No id stands in both tables.
     Column("entry", String, nullable=False, unique=True),
     Column("at", Integer, nullable=False),
     Column("by", String, nullable=False),
-    # published, withdrawn (of `about`, a number here), remark (on `about`, a number of the journal).
+    Column("title_en", String, nullable=False),
+    Column("title_ru", String, nullable=False),
+    Column("text_en", String, nullable=False),
+    Column("text_ru", String, nullable=False),
+)
+_ASIDES: Final = Table(
+    "asides",
+    _META,
+    Column("number", Integer, primary_key=True),
+    Column("entry", String, nullable=False, unique=True),
+    Column("at", Integer, nullable=False),
+    Column("by", String, nullable=False),
+    # withdrawn (`about` is a notice's number), remark (`about` is a number of the journal).
     Column("kind", String, nullable=False),
-    Column("about", Integer),
-    Column("title_en", String, nullable=False, default=""),
-    Column("title_ru", String, nullable=False, default=""),
-    Column("text_en", String, nullable=False, default=""),
-    Column("text_ru", String, nullable=False, default=""),
+    Column("about", Integer, nullable=False),
+    Column("text", String, nullable=False),
 )
 _STATEMENTS: Final = (
-    "CREATE TABLE entries (number INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
-    " by TEXT NOT NULL, kind TEXT NOT NULL, about INTEGER, title_en TEXT NOT NULL, title_ru TEXT NOT NULL,"
-    " text_en TEXT NOT NULL, text_ru TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX withdrawn_once ON entries (about) WHERE kind = 'withdrawn'",
-    "CREATE INDEX remarks_on ON entries (about) WHERE kind = 'remark'",
-    "CREATE TRIGGER never_changed BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are only added'); END",
-    "CREATE TRIGGER never_deleted BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are only added'); END",
+    "CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
+    " by TEXT NOT NULL, title_en TEXT NOT NULL, title_ru TEXT NOT NULL, text_en TEXT NOT NULL, text_ru TEXT NOT NULL)",
+    "CREATE TABLE asides (number INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
+    " by TEXT NOT NULL, kind TEXT NOT NULL, about INTEGER NOT NULL, text TEXT NOT NULL)",
+    "CREATE UNIQUE INDEX withdrawn_once ON asides (about) WHERE kind = 'withdrawn'",
+    "CREATE INDEX remarks_on ON asides (about) WHERE kind = 'remark'",
+    *(
+        f"CREATE TRIGGER {table}_never_{done} BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, 'only added'); END"
+        for table in ("notices", "asides")
+        for done, what in (("changed", "UPDATE"), ("deleted", "DELETE"))
+    ),
     f"PRAGMA user_version = {VERSION}",
 )
 
@@ -110,7 +125,9 @@ class Bulletin:
         self.path = path
         self._now = now
         self._lock = threading.Lock()
+        # What stands, as it was read last, and how often it may have changed; both only under the lock.
         self._present: list[Notice] | None = None
+        self._changes = 0
         try:
             # Made by hand first: SQLite would give it, and with it the WAL, the permissions of the umask.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -143,56 +160,55 @@ class Bulletin:
         texts = {"text_en": text_en, "text_ru": text_ru}
         values = {name: _plain(text, one_line=name in titles) for name, text in {**titles, **texts}.items()}
         _check({name: (value, TITLE_MAX if name in titles else TEXT_MAX) for name, value in values.items()})
-        with self._transaction() as connection:
-            number = self._add(connection, entry, by, "published", None, values)
-            made = _notice(*_found(connection, number))
-        self._present = None
-        return made
+        with self._changing() as connection:
+            number = self._add(connection, _NOTICES, {"entry": entry, "by": by, **values})
+            return _notice(*_found(connection, number))
 
     def withdraw(self, entry: str, by: str, notice: int, reason: str) -> Notice:
         """Take a notice back; it stays readable for operators. Raises Unfit."""
         reason = _plain(reason, one_line=True)
         _check({"reason": (reason, REASON_MAX)})
-        with self._transaction() as connection:
+        with self._changing() as connection:
             published, withdrawn = _found(connection, notice)
-            if published is None or published.kind != "published":
+            if published is None:
                 raise Unfit((Refusal("notice", "unknown"),))
             if withdrawn is not None and withdrawn.entry != entry:
                 raise Unfit((Refusal("notice", "withdrawn"),))
-            self._add(connection, entry, by, "withdrawn", notice, {"text_en": reason})
-            made = _notice(*_found(connection, notice))
-        self._present = None
-        return made
+            self._add(connection, _ASIDES, _aside(entry, by, "withdrawn", notice, reason))
+            return _notice(*_found(connection, notice))
 
     def remark(self, entry: str, by: str, number: int, text: str) -> None:
         """Note why a record came about. Raises Unfit."""
         text = check_reason(text)
         with self._transaction() as connection:
-            self._add(connection, entry, by, "remark", number, {"text_en": text})
+            self._add(connection, _ASIDES, _aside(entry, by, "remark", number, text))
 
     # Reading -----------------------------------------------------------------------------------------------------
 
     def present(self) -> list[Notice]:
         """What stands now, the newest first; kept at hand, because every reader of the front page asks for it."""
-        found = self._present
+        with self._lock:
+            found, changes = self._present, self._changes
         if found is None:
-            found = self._present = self.notices()
+            found = self.notices()
+            with self._lock:
+                # What was read before a change must not be kept after it: nobody would forget it again.
+                if changes == self._changes:
+                    self._present = found
         return found
 
     def notices(self, *, withdrawn: bool = False, limit: int = LIST_MAX, before: int | None = None) -> list[Notice]:
         """The newest first, those withdrawn only if asked for; `before`: only those with a smaller number."""
-        later = _ENTRIES.alias("later")
         query = (
-            select(_ENTRIES, later)
-            .outerjoin(later, (later.c.about == _ENTRIES.c.number) & (later.c.kind == "withdrawn"))
-            .where(_ENTRIES.c.kind == "published")
-            .order_by(_ENTRIES.c.number.desc())
+            select(_NOTICES, _ASIDES)
+            .outerjoin(_ASIDES, (_ASIDES.c.about == _NOTICES.c.number) & (_ASIDES.c.kind == "withdrawn"))
+            .order_by(_NOTICES.c.number.desc())
             .limit(max(0, min(limit, LIST_MAX)))
         )
         if not withdrawn:
-            query = query.where(later.c.number.is_(None))
+            query = query.where(_ASIDES.c.number.is_(None))
         if before is not None:
-            query = query.where(_ENTRIES.c.number < before)
+            query = query.where(_NOTICES.c.number < before)
         with self._transaction() as connection:
             return [_pair(row) for row in connection.execute(query)]
 
@@ -200,28 +216,26 @@ class Bulletin:
         """One notice, withdrawn or not."""
         with self._transaction() as connection:
             published, withdrawn = _found(connection, number)
-        return None if published is None or published.kind != "published" else _notice(published, withdrawn)
+        return None if published is None else _notice(published, withdrawn)
 
     def remarks(self, numbers: list[int]) -> dict[int, Remark]:
         """The first remark on each of these records that has one."""
-        query = select(_ENTRIES).where(_ENTRIES.c.kind == "remark", _ENTRIES.c.about.in_(numbers[:LIST_MAX]))
+        query = select(_ASIDES).where(_ASIDES.c.kind == "remark", _ASIDES.c.about.in_(numbers[:LIST_MAX]))
         with self._transaction() as connection:
-            found = connection.execute(query.order_by(_ENTRIES.c.number.desc())).all()
-        return {row.about: Remark(number=row.about, at=row.at, by=row.by, text=row.text_en) for row in found}
+            found = connection.execute(query.order_by(_ASIDES.c.number.desc())).all()
+        return {row.about: Remark(number=row.about, at=row.at, by=row.by, text=row.text) for row in found}
 
     # The file ----------------------------------------------------------------------------------------------------
 
-    def _add(
-        self, connection: Connection, entry: str, by: str, kind: str, about: int | None, texts: dict[str, str]
-    ) -> int:
-        values: dict[str, Any] = {"title_en": "", "title_ru": "", "text_en": "", "text_ru": "", **texts}
-        values |= {"entry": entry, "by": by, "kind": kind, "about": about}
-        known = connection.execute(select(_ENTRIES).where(_ENTRIES.c.entry == entry)).one_or_none()
-        if known is not None:
-            if any(getattr(known, name) != value for name, value in values.items()):
-                raise Unfit((Refusal("entry", "reused"),))
-            return int(known.number)
-        made = connection.execute(_ENTRIES.insert(), {**values, "at": self._now()})
+    def _add(self, connection: Connection, table: Table, values: dict[str, Any]) -> int:
+        """The number of the line with these values: a new one, or that of the same id with the same content."""
+        for it in (_NOTICES, _ASIDES):
+            known = connection.execute(select(it).where(it.c.entry == values["entry"])).one_or_none()
+            if known is not None:
+                if it is not table or any(getattr(known, name) != value for name, value in values.items()):
+                    raise Unfit((Refusal("entry", "reused"),))
+                return int(known.number)
+        made = connection.execute(table.insert(), {**values, "at": self._now()})
         (number,) = made.inserted_primary_key or (0,)
         return int(number)
 
@@ -242,6 +256,17 @@ class Bulletin:
         """Everything in it or nothing; another process that writes is waited for."""
         with self._lock, self._ours(), self._connection.begin():
             yield self._connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A transaction after which what was kept of the notices holds no longer, whatever became of it."""
+        try:
+            with self._transaction() as connection:
+                yield connection
+        finally:
+            with self._lock:
+                self._changes += 1
+                self._present = None
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
@@ -283,11 +308,15 @@ def _check(given: dict[str, tuple[str, int]]) -> None:
         raise Unfit(tuple(refusals))
 
 
+def _aside(entry: str, by: str, kind: str, about: int, text: str) -> dict[str, Any]:
+    return {"entry": entry, "by": by, "kind": kind, "about": about, "text": text}
+
+
 def _found(connection: Connection, number: int) -> tuple[Any, Any]:
-    """A line by its number, and its withdrawal; None where there is none."""
-    published = connection.execute(select(_ENTRIES).where(_ENTRIES.c.number == number)).one_or_none()
+    """A notice by its number, and its withdrawal; None where there is none."""
+    published = connection.execute(select(_NOTICES).where(_NOTICES.c.number == number)).one_or_none()
     withdrawn = connection.execute(
-        select(_ENTRIES).where(_ENTRIES.c.about == number, _ENTRIES.c.kind == "withdrawn")
+        select(_ASIDES).where(_ASIDES.c.about == number, _ASIDES.c.kind == "withdrawn")
     ).one_or_none()
     return published, withdrawn
 
@@ -303,19 +332,19 @@ def _notice(published: Any, withdrawn: Any) -> Notice:
         text_ru=published.text_ru,
         withdrawn_at=None if withdrawn is None else withdrawn.at,
         withdrawn_by=None if withdrawn is None else withdrawn.by,
-        reason=None if withdrawn is None else withdrawn.text_en,
+        reason=None if withdrawn is None else withdrawn.text,
     )
 
 
 class _Row:
-    """The half of a joined row."""
+    """The part of a joined row that is one table's."""
 
-    def __init__(self, values: tuple[Any, ...]) -> None:
-        for column, value in zip(_ENTRIES.columns.keys(), values, strict=True):
+    def __init__(self, table: Table, values: tuple[Any, ...]) -> None:
+        for column, value in zip(table.columns.keys(), values, strict=True):
             setattr(self, column, value)
 
 
 def _pair(row: Any) -> Notice:
-    half = len(_ENTRIES.columns)
-    withdrawn = _Row(tuple(row)[half:])
-    return _notice(_Row(tuple(row)[:half]), None if getattr(withdrawn, "number", None) is None else withdrawn)
+    values, own = tuple(row), len(_NOTICES.columns)
+    withdrawn = None if values[own] is None else _Row(_ASIDES, values[own:])
+    return _notice(_Row(_NOTICES, values[:own]), withdrawn)

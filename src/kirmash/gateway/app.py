@@ -39,6 +39,7 @@ LANGUAGES: Final = ("en", "ru")
 LANGUAGE_PARAMETER: Final = "lang"
 LANGUAGE_COOKIE: Final = "kirmash_language"
 CSRF_FIELD: Final = "csrf"
+FORM_FIELDS_MAX: Final = 1_000
 BEFORE_CHANGE: Final = frozenset({"/api/v1/password", "/api/v1/me", "/api/v1/logout", "/password", "/logout"})
 """What is open to a login whose one-time password is still to be changed."""
 BEFORE_ENROLMENT: Final = frozenset(
@@ -258,10 +259,13 @@ def is_json(request: Request) -> bool:
 
 
 def form_token(request: Request, raw: bytes) -> str:
-    """The token against forged forms that a form sends along, where no script could set the header."""
+    """The token against forged forms that a form sends along, where no script could set the header. Raises Problem."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         return ""
-    return parse_qs(raw.decode("latin-1"), max_num_fields=1000).get(CSRF_FIELD, [""])[0]
+    try:
+        return parse_qs(raw.decode("latin-1"), max_num_fields=FORM_FIELDS_MAX).get(CSRF_FIELD, [""])[0]
+    except ValueError:
+        raise Problem(400, "shape", f"a form has at most {FORM_FIELDS_MAX} fields") from None
 
 
 def language_of(request: Request, who: Who | None) -> str:

@@ -224,7 +224,10 @@ CURES: Final[dict[str, tuple[str, str]]] = {
     "stopped": ("whoever set the switch can lift it", "снять блокировку может тот, кто её включил"),
     "password_refused": ("choose another password", "выберите другой пароль"),
     "conflict": ("look at the present state first", "сначала посмотрите нынешнее состояние"),
-    "four_eyes_needed": ("propose it: POST /api/v1/proposals", "предложите её: POST /api/v1/proposals"),
+    "four_eyes_needed": (
+        "give it by POST /api/v1/commands/{name}, which proposes it",
+        "подайте её через POST /api/v1/commands/{name}: она станет предложением",
+    ),
     "too_many": ("give up one of them first", "сначала откажитесь от одного из них"),
     "proposal_over": ("make a new proposal", "сделайте новое предложение"),
     "actor_may_not": ("leave it to the exchange", "оставьте это бирже"),

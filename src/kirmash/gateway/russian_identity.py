@@ -63,6 +63,11 @@ IDENTITY: Final[tuple[tuple[str, str], ...]] = (
         "учётная запись с этим именем или для этого трейдера уже есть",
     ),
     (r"choose another name", "выберите другое имя"),
+    (
+        r"means of access of operators and auditors are not given here",
+        "средства входа операторов и аудиторов здесь не выдаются",
+    ),
+    (r"use the command line of the exchange", "воспользуйтесь командной строкой биржи"),
     # rights, proposals, switches
     (r"use the login of a trader or operator", "войдите как трейдер или оператор"),
     (r"the key may only read", "этот ключ годится только для чтения"),

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row
 
 from kirmash.identity import passwords, totp
 from kirmash.identity.errors import SECOND_NS, Conflict, Denied, LoginFailed, NotFound, SecondFactorNeeded
-from kirmash.identity.logins import LoginRow, Logins, NewLogin, check_new, normal_name
+from kirmash.identity.logins import LoginRow, Logins, NewLogin, check_giver, check_new, normal_name
 from kirmash.identity.passwords import Passwords
 from kirmash.identity.sessions import Opened, Sessions
 from kirmash.identity.settings import Settings
 from kirmash.identity.storage import Store
 from kirmash.identity.throttles import LoginThrottle
+from kirmash.identity.who import Role
 
 
 class Provisioned(Struct, frozen=True):
@@ -149,8 +150,9 @@ class Access:
         return self._sessions.open(connection, self._logins.get(connection, login))
 
     async def add(self, new: Sequence[NewLogin], by: str) -> list[Provisioned]:
-        """Logins with one-time passwords; all or none. Raises Conflict, Denied, PasswordRefused."""
+        """Logins with one-time passwords; all or none. Raises Conflict, Denied, NotAllowed, PasswordRefused."""
         for login in new:
+            check_giver(login.role, by)
             check_new(login)
             if login.password is not None:
                 self._hashes.check_rules(login.password)
@@ -160,7 +162,9 @@ class Access:
         return [Provisioned(row, password) for row, password in zip(rows, chosen, strict=True)]
 
     async def reset(self, login: str, by: str, *, second_factor: bool) -> Provisioned:
-        """A new one-time password; with `second_factor` that one is dropped, too. All sessions end. Raises NotFound."""
+        """A new one-time password; with `second_factor` that one is dropped, too. All sessions end. Raises NotFound,
+        NotAllowed."""
+        check_giver(self._one(login).role, by)
         password = passwords.one_time()
         kept = (await self._hashes.hash_all([password]))[0]
         with self._store.write() as connection:
@@ -177,6 +181,7 @@ class Access:
         secret = totp.new_secret()
         with self._store.write() as connection:
             row = self._logins.get(connection, login)
+            check_giver(Role(row.role), by)
             self._logins.change(connection, login, totp_secret=secret, totp_pending=None)
             self._sessions.end_all(connection, login)
             self._store.note(connection, by, "second_factor_set", login)

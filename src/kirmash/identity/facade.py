@@ -25,10 +25,10 @@ from kirmash.identity.sessions import Opened, SessionRow, Sessions
 from kirmash.identity.settings import PASSWORD_PARAMETERS, Settings
 from kirmash.identity.signatures import Request
 from kirmash.identity.storage import Store
-from kirmash.identity.switches import CONSOLE, Subject, Switch, Switches
+from kirmash.identity.switches import Subject, Switch, Switches
 from kirmash.identity.tables import history
 from kirmash.identity.throttles import Allowance, Buckets
-from kirmash.identity.who import ALL_SCOPES, Role, Scope, Who
+from kirmash.identity.who import ALL_SCOPES, CONSOLE, Role, Scope, Who
 
 
 class HistoryLine(Struct, frozen=True):
@@ -154,7 +154,8 @@ class Identity:
         expires: int | None = None,
         by: str = CONSOLE,
     ) -> KeyRow:
-        """A new API key, given as PEM or base64. Raises BadSignature, NotFound, Denied, Conflict."""
+        """A new API key, given as PEM or base64. Raises BadSignature, NotFound, Denied, NotAllowed,
+        Conflict."""
         return self._keys.add(login, public, label, scopes, expires, by)
 
     def revoke_key(self, key: str, by: str = CONSOLE) -> None:
@@ -222,6 +223,10 @@ class Identity:
         """The newest first. What nobody decided in time is closed by this look, as by every other."""
         return self._proposals.find(state=state, limit=limit)
 
+    def proposal(self, proposal: str) -> Proposal:
+        """One of them, however old. Raises NotFound."""
+        return self._proposals.one(proposal)
+
     def unsettled(self) -> list[Approved]:
         """Approved commands whose number is not noted: give each again with its client id, then `settle`."""
         return self._proposals.unsettled()
@@ -233,15 +238,17 @@ class Identity:
     # Provisioning
 
     async def add_login(self, new: NewLogin, by: str = CONSOLE) -> Provisioned:
-        """A login with a one-time password. Raises Conflict, Denied."""
+        """A login with a one-time password; those of operators and auditors by the console only. Raises Conflict,
+        Denied, NotAllowed."""
         return (await self._access.add([new], by))[0]
 
     async def add_logins(self, new: Sequence[NewLogin], by: str = CONSOLE) -> list[Provisioned]:
-        """Many at once, all or none. Raises Conflict, Denied."""
+        """Many at once, all or none. Raises Conflict, Denied, NotAllowed."""
         return await self._access.add(new, by)
 
     async def reset(self, login: str, by: str = CONSOLE, *, second_factor: bool = False) -> Provisioned:
-        """A new one-time password; with `second_factor` that one is dropped, too. All sessions end. Raises NotFound."""
+        """A new one-time password; with `second_factor` that one is dropped, too. All sessions end. An
+        operator's or auditor's by the console only. Raises NotFound, NotAllowed."""
         return await self._access.reset(login, by, second_factor=second_factor)
 
     def block(self, login: str, reason: str, by: str = CONSOLE) -> None:

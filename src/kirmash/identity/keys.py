@@ -27,12 +27,12 @@ from kirmash.identity.errors import (
     OutsideWindow,
     Replayed,
 )
-from kirmash.identity.logins import who_of
+from kirmash.identity.logins import check_giver, who_of
 from kirmash.identity.settings import Settings
 from kirmash.identity.signatures import Request, Signature
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import keys, logins, nonces
-from kirmash.identity.who import ALL_SCOPES, Scope, Who
+from kirmash.identity.who import ALL_SCOPES, Role, Scope, Who
 
 NONCE_LENGTH_MIN: Final = 16
 NONCE_LENGTH_MAX: Final = 128
@@ -64,7 +64,8 @@ class Keys:
     def add(
         self, login: str, public: str, label: str, scopes: tuple[Scope, ...], expires: int | None, by: str
     ) -> KeyRow:
-        """A new key of a login. `public`: PEM or base64 of 32 bytes. Raises NotFound, Denied, Conflict."""
+        """A new key of a login. `public`: PEM or base64 of 32 bytes. Raises NotFound, Denied, NotAllowed,
+        Conflict."""
         raw = signatures.public_key(public)
         if not scopes or not 1 <= len(label) <= LABEL_LENGTH_MAX:
             raise Denied("a key needs a scope and a label", f"name it with 1 to {LABEL_LENGTH_MAX} characters")
@@ -82,8 +83,11 @@ class Keys:
         }
         live = (keys.c.login == login) & keys.c.revoked.is_(None)
         with self._store.write() as connection:
-            if connection.execute(select(logins.c.id).where(logins.c.id == login)).one_or_none() is None:
+            role = connection.execute(select(logins.c.role).where(logins.c.id == login)).scalar()
+            if role is None:
                 raise NotFound("there is no such login")
+            if by != login:
+                check_giver(Role(role), by)
             if connection.execute(select(keys.c.id).where(keys.c.public == raw)).first() is not None:
                 raise Conflict("this public key is or was in use", "make a new pair of keys")
             if (connection.execute(select(func.count()).where(live)).scalar() or 0) >= self._settings.keys_max:

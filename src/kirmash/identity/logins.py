@@ -14,11 +14,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from kirmash.identity.errors import Conflict, Denied, NotFound
+from kirmash.identity.errors import Conflict, Denied, NotAllowed, NotFound
 from kirmash.identity.settings import Settings
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import logins
-from kirmash.identity.who import OF_PARTICIPANT, Role, Who
+from kirmash.identity.who import CONSOLE, OF_PARTICIPANT, Role, Who
 
 NAME_LENGTH_MAX: Final = 64
 LANGUAGES: Final = ("en", "ru")
@@ -53,6 +53,15 @@ class LoginRow(Struct, frozen=True, kw_only=True):
     must_change: bool
     second_factor: bool
     created: int
+
+
+def check_giver(role: Role, by: str) -> None:
+    """Means of access of the exchange's own people are given on the console only: an operator who could give himself
+    those of another would be both persons of four eyes. Raises NotAllowed."""
+    if by != CONSOLE and role not in OF_PARTICIPANT:
+        raise NotAllowed(
+            "means of access of operators and auditors are not given here", "use the command line of the exchange"
+        )
 
 
 def normal_name(name: str) -> str:

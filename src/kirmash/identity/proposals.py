@@ -183,6 +183,12 @@ class Proposals:
         with self._store.read() as connection:
             return [_shown(row) for row in connection.execute(query)]
 
+    def one(self, proposal: str) -> Proposal:
+        """One proposal as it stands. Raises NotFound."""
+        self._expire()
+        with self._store.read() as connection:
+            return _shown(_get(connection, proposal))
+
     def unsettled(self) -> list[Approved]:
         """Approved, but not yet with a number: to be given (again) at start, in the order of approval."""
         owed = (proposals.c.state == State.APPROVED.value) & proposals.c.number.is_(None)

@@ -16,10 +16,8 @@ from sqlalchemy.dialects.sqlite import insert
 from kirmash.identity.errors import Denied, NotAllowed
 from kirmash.identity.storage import Store
 from kirmash.identity.tables import logins, switches
-from kirmash.identity.who import Role, Who
+from kirmash.identity.who import CONSOLE, Role, Who
 
-CONSOLE: Final = "console"
-"""Who acts where there is no login: whoever may read and write the data folder itself."""
 REASON_LENGTH_MAX: Final = 200
 
 

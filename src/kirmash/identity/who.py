@@ -10,6 +10,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+CONSOLE: Final = "console"
+"""Who acts where there is no login: whoever may read and write the data folder itself."""
+
 
 class Role(enum.StrEnum):
     """What a login is for. Only traders and operators give commands to market and office."""

@@ -6,7 +6,6 @@ its id is used up, and one that was refused keeps it. Nothing is decided here, a
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from kirmash.gateway.routes import PAGE, Call, Handler, Route, Rule
 from kirmash.gateway.russian import russian
 from kirmash.gateway.services import Given, Services, client_id_of, normal, read_command
 from kirmash.identity import Denied, Role, Who
+from kirmash.identity.errors import IdReused as ProposalIdReused
 from kirmash.identity.errors import SessionEnded, Throttled
 from kirmash.messages import codec
 from kirmash.messages.codec import Record
@@ -70,8 +70,6 @@ WITHIN: Final = {
 EFFECT_SECONDS: Final = 1.5
 """How long a page waits for the effect of what was just done in the other decider (PS-7), before it is shown."""
 VIEWS_SECONDS: Final = 2.0
-REMEMBERED: Final = 1_000
-"""Of how many forms is remembered which proposal they made."""
 
 
 class DeskQuery(TableQuery, frozen=True, kw_only=True):
@@ -178,8 +176,6 @@ class Desk:
     def __init__(self, services: Services, rendering: Rendering) -> None:
         self.services: Final = services
         self.rendering: Final = rendering
-        # Proposals have no client id: which form made which is known here, so that a second click makes no second one.
-        self._proposals: Final[OrderedDict[tuple[str, str], tuple[str, str, JsonObject]]] = OrderedDict()
 
     def words(self, call: Call) -> Words:
         """The caller's language."""
@@ -215,37 +211,29 @@ class Desk:
         who = call.caller
         values = normal(values)
         command = self._command(call, name, values)
-        client_id = self._client_id(call, client_id)
-        known = self._proposals.get((who.login, client_id))
-        if known is not None:
-            proposal, *content = known
-            if content != [name, values]:
-                raise Failed([Fault(field=None, text=self.words(call).text("desk.form_used"))], 409, spent=True)
-            return Done(proposal=proposal)
+        client_id = self.client_id(call, client_id)
         try:
-            self._throttle(who)
+            self.throttle(who)
             if needs_second(self.services, who, name, values):
                 stated = (reason or values.get("reason") or name)[:200]
-                made = self.services.identity.propose(who, name, values, stated)
-                self._proposals[who.login, client_id] = (made.id, name, values)
-                while len(self._proposals) > REMEMBERED:
-                    self._proposals.popitem(last=False)
-                return Done(proposal=made.id)
+                return Done(proposal=self.services.identity.propose(who, name, values, stated, client_id).id)
             given = await self.services.give(who, client_id, name, command, _origin(who))
         except (Denied, Refused) as error:
             raise self._refused(call, error) from None
         return self._done(call, given)
 
     async def give_many(self, call: Call, given: Sequence[tuple[str, str, JsonObject]]) -> list[Done | Failed]:
-        """Several commands (client id, name, values) of one form: one action of a person (ORD-09), an outcome for
-        each. Raises Failed where none was given, SessionEnded."""
+        """Several commands (client id, name, values) of one form, none of which takes two operators: one action of a
+        person (ORD-09), an outcome for each. Raises Failed where none was given, SessionEnded."""
         who = call.caller
+        for _, name, values in given:
+            assert not needs_second(self.services, who, name, normal(values)), f"{name} takes a second operator"
         commands = [
-            (self._client_id(call, client_id), name, self._command(call, name, normal(values)))
+            (self.client_id(call, client_id), name, self._command(call, name, normal(values)))
             for client_id, name, values in given
         ]
         try:
-            self._throttle(who)
+            self.throttle(who)
             outcomes = await self.services.give_many(who, commands, _origin(who))
         except (Denied, Refused) as error:
             raise self._refused(call, error) from None
@@ -316,6 +304,9 @@ class Desk:
         return Failed([fault], problem.status, headers=problem.headers)
 
     def _refused(self, call: Call, error: Denied | Refused) -> Failed:
+        if isinstance(error, ProposalIdReused):
+            # The form's id stays that of the proposal which it made: as it is, it could never be sent again.
+            return Failed([Fault(field=None, text=self.words(call).text("desk.form_used"))], 409, spent=True)
         if isinstance(error, Denied):
             return self.denied(call, error)
         problem = refused_problem(error)
@@ -328,14 +319,16 @@ class Desk:
             raise Failed(self.faults(call, given.lines[0]["reasons"]), 409, spent=True)
         return Done(number=given.answer.number)
 
-    def _client_id(self, call: Call, client_id: str) -> str:
+    def client_id(self, call: Call, client_id: str) -> str:
+        """The client id that a form was given, or a new one where it came without. Raises Failed."""
         try:
             return client_id_of(client_id or None)
         except ShapeError as error:
             raise Failed([self.shape_fault(call, error)], 400, spent=True) from None
 
-    def _throttle(self, who: Who) -> None:
-        """Here and not before the handler, so that who was too quick gets his form back as he typed it."""
+    def throttle(self, who: Who) -> None:
+        """Here and not before the handler, so that who was too quick gets his form back as he typed it. Raises
+        Throttled."""
         allowance = self.services.identity.throttle(who)
         if not allowance.allowed:
             raise Throttled("too many commands in too short a time", allowance.retry_after, allowance.headers())

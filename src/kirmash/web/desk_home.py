@@ -4,6 +4,7 @@ Everything on it leads on to the page where it is done. Live: a phase that chang
 goes out are seen without reload.
 """
 
+import asyncio
 import datetime
 from typing import Any, Final
 
@@ -93,8 +94,10 @@ class DeskHome:
         services = self._services
         said = now.strftime("%Y-%m-%dT%H:%M:%S")
         withdrawals = await read(lambda: services.queries.withdrawals(scope=None, state="ready", limit=SHOWN + 1).rows)
+        # In a thread: the look may close proposals that nobody decided in time, and so wait for the disk.
+        proposals = await asyncio.to_thread(services.identity.proposals, state=State.OPEN, limit=SHOWN)
         return Needs(
-            proposals=[proposal_of(it) for it in services.identity.proposals(state=State.OPEN, limit=SHOWN)],
+            proposals=[proposal_of(it) for it in proposals],
             withdrawals=withdrawals[:SHOWN],
             more_withdrawals=len(withdrawals) > SHOWN,
             halted=[it for it in sessions if it.phase == "HALTED"],

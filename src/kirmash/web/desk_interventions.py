@@ -87,6 +87,8 @@ class Interventions:
         values, client_id = form_of(call)
         shown = fresh("cancel")
         try:
+            # One id for the command and for its reason, also where the form came without.
+            client_id = self._desk.client_id(call, client_id)
             reason = self._reason(call, values)
             done = await self._desk.give(call, "cancel_order", {"order": order.order}, client_id)
         except Failed as failed:

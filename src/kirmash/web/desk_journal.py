@@ -33,6 +33,7 @@ from kirmash.web.words import Words
 PATH: Final = "/desk/journal"
 FOUND_MAX: Final = 500
 ORDER_RECORDS_MAX: Final = 500
+NUMBER_DIGITS_MAX: Final = 15
 
 RECORDS: Final = (
     Column(name="number", label="account.number", kind="count", href="href"),
@@ -82,7 +83,7 @@ class Journal:
         number = (query.number or "").strip()
         wrong = None
         if number:
-            if number.isascii() and number.isdigit() and 1 <= int(number[:17]) <= self._services.feed.number:
+            if _is_number(number) and 1 <= int(number) <= self._services.feed.number:
                 return go_to(f"{PATH}/{int(number)}")
             wrong = "number"
         found, wrong = await self._found(query, wrong)
@@ -119,7 +120,7 @@ class Journal:
         for name, value in (("order", query.order), ("deal", query.deal)):
             if value:
                 number = value.strip()
-                if not (number.isascii() and number.isdigit() and len(number) <= 15):
+                if not _is_number(number):
                     return [], name
                 return await self._of(name, int(number)), None
         found = []
@@ -208,6 +209,12 @@ async def _remarks(desk: Desk, number: int) -> dict[int, Any]:
     except Problem:
         # The record is the matter here; what was written on it is beside it.
         return {}
+
+
+def _is_number(text: str) -> bool:
+    """Whether somebody typed a number that a record, an order or a deal may have. Bounded, because Python refuses to
+    make a number of thousands of digits."""
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
 
 
 def _line(words: Words, line: JsonObject, command: str) -> Line:

@@ -1,7 +1,8 @@
 """Several participants at once, pasted from a spreadsheet: checked line by line, shown as a table, then registered.
 
 A line is name, country, what it acts as, group, id; all but the name may be missing. Nothing is registered before every
-line is in order; what the exchange rejects nevertheless comes back alone, to be mended.
+line is in order; what the exchange rejects nevertheless comes back alone, to be mended. Entering rehearses nothing:
+what the same form has registered already would be found taken, and a second click has to end like the first.
 """
 
 from typing import Any, Final
@@ -102,13 +103,14 @@ class Several:
         form = fresh("several").again(typed, client_id)
         try:
             self._countable(call, lines)
-            checked = [await self._checked(call, line, lines) for line in lines]
-            if typed.get("step") != "enter" and not any(it.wrong for it in checked):
-                return await self._page(call, form, checked)
-            if typed.get("step") != "enter":
+            entered = typed.get("step") == "enter"
+            checked = [await self._checked(call, line, lines, rehearsed=not entered) for line in lines]
+            if any(it.wrong for it in checked):
                 wrong = self._desk.words(call).text("desk.several.wrong")
                 failed = form.failed(Failed([Fault(field="lines", text=wrong)], 422), typed, client_id)
                 return await self._page(call, failed, checked)
+            if not entered:
+                return await self._page(call, form, checked)
             outcomes = await self._desk.give_many(
                 call, [(f"{client_id}.{it.number}", "register_participant", it.values()) for it in lines]
             )
@@ -121,14 +123,15 @@ class Several:
             text = self._desk.words(call).text("desk.several.count" if lines else "form.missing", most=LINES_MAX)
             raise Failed([Fault(field="lines", text=text)], 422)
 
-    async def _checked(self, call: Call, line: Line, lines: list[Line]) -> Line:
-        """The line with what is wrong with it, as the exchange would say now."""
+    async def _checked(self, call: Call, line: Line, lines: list[Line], *, rehearsed: bool) -> Line:
+        """The line with what is wrong with it by itself and among the others; rehearsed, as the exchange would say."""
         wrong: list[Fault] = []
         if any(it.participant == line.participant for it in lines if it.number < line.number):
             wrong.append(Fault(field="participant", text=self._desk.words(call).text("desk.several.twice")))
         try:
             self._desk.check_id(call, "participant", line.participant)
-            await self._desk.rehearse(call, "register_participant", line.values())
+            if rehearsed:
+                await self._desk.rehearse(call, "register_participant", line.values())
         except Failed as error:
             wrong += error.faults
         return Line(**{**{name: getattr(line, name) for name in Line.__struct_fields__}, "wrong": wrong})

@@ -316,6 +316,7 @@ class People:
             state=state_of_login(it),
             forms=forms,
             own=it.id == call.caller.login,
+            on_console=it.role in OF_EXCHANGE,
             sessions=len(self._identity.sessions(it.id)),
             keys=len([key for key in self._identity.keys(login=it.id) if key.revoked is None]),
             path_of=participant_path,
@@ -404,6 +405,7 @@ class People:
         assert page.status_code == 200
         try:
             reason = self._reason(call, typed)
+            self._desk.throttle(call.caller)
             body = SwitchBody(kind=Subject(kind), subject=subject, on=typed["on"] == "on", reason=reason)
             switched = await self._managing.switch(_with(call, body, call.path))
         except Denied as error:

@@ -13,7 +13,7 @@ from kirmash.gateway.api.managing import Managing, ReasonBody
 from kirmash.gateway.api.shown import ProposalShown, proposal_of
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call, Route, Rule
-from kirmash.identity import Denied, ProposalOver, Role, State
+from kirmash.identity import Denied, NotFound, ProposalOver, Role, State
 from kirmash.queries import Queries
 from kirmash.web.desk import VIEWS_SECONDS, Desk, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
 from kirmash.web.desk_lists import Filter, Listing, choices_of, list_routes
@@ -140,10 +140,10 @@ class ProposalsOfDesk:
 
     def _one(self, call: Call) -> ProposalShown:
         """Raises Problem for one that there is not."""
-        found = [it for it in self.found() if it.id == call.path["proposal"]]
-        if not found:
-            raise missing("proposal")
-        return found[0]
+        try:
+            return proposal_of(self._identity.proposal(call.path["proposal"]))
+        except NotFound:
+            raise missing("proposal") from None
 
     async def approve(self, call: Call) -> Response:
         typed, client_id = form_of(call)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from kirmash.data import SECTIONS
 from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.identity import State
 from kirmash.queries import rows
 from kirmash.queries.names import MECHANISMS, NAMES_AT, SELF_TRADES
 from kirmash.web.desk import VIEWS_SECONDS, Desk, DeskQuery, Failed, Form, desk_form, desk_page, form_of, fresh
@@ -30,6 +31,7 @@ from kirmash.web.desk_plan import (
     read_plan,
     with_more_rows,
 )
+from kirmash.web.desk_proposals import FOUND_MAX
 from kirmash.web.forms import go_to
 from kirmash.web.tables import Column, Row, exported, table_of
 from kirmash.web.ticket import moment_in
@@ -268,12 +270,8 @@ class Sessions:
 
     def _proposed(self, session: str) -> list[str]:
         """Proposals to cancel this session that wait for a second operator."""
-        found = self._services.identity.proposals(limit=200)
-        return [
-            it.id
-            for it in found
-            if it.state.value == "open" and it.command == "cancel_session" and it.body.get("session") == session
-        ]
+        found = self._services.identity.proposals(state=State.OPEN, limit=FOUND_MAX)
+        return [it.id for it in found if it.command == "cancel_session" and it.body.get("session") == session]
 
     # Cancelling --------------------------------------------------------------------------------------------------
 

@@ -60,8 +60,11 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class _Kept(NamedTuple):
+    """A line with the order it speaks of, since `_orders` forgets earlier than lines go."""
+
     recent: Recent
     place: int
+    placed: Placed | None
 
 
 class Tape:
@@ -144,20 +147,20 @@ class Tape:
             if isinstance(event, e.CommandRejected):
                 session = _asked(recent, "session")
             order = _order_of(recent, event)
-            if session is None and order is not None and order in self._orders:
-                session = self._orders[order].session
+            placed = None if order is None else self._orders.get(order)
+            if session is None and placed is not None:
+                session = placed.session
             if session is None:
                 continue
             kept = self._lines.setdefault(session, deque())
-            kept.append(_Kept(recent, index))
+            kept.append(_Kept(recent, index, placed))
             if len(kept) > KEPT_LINES:
                 self._floors[session] = kept.popleft().recent.number
 
     def _shown(self, kept: _Kept) -> TapeLine:
         recent, record = kept.recent, kept.recent.record
         event, line = recent.events[kept.place], recent.lines[kept.place]
-        order = _order_of(recent, event)
-        placed = None if order is None else self._orders.get(order)
+        placed = kept.placed
         if placed is None and isinstance(event, e.CommandRejected) and record.actor_kind is ActorKind.TRADER:
             placed = Placed(
                 str(_asked(recent, "session") or ""),
@@ -172,7 +175,7 @@ class Tape:
             at=line["at"],
             event=line["event"],
             line=line,
-            order=order,
+            order=_order_of(recent, event),
             placed=placed,
             actor_kind=record.actor_kind.name.lower(),
             actor=record.actor,

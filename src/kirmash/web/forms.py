@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from typing import Final, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import msgspec
 from starlette.responses import Response
@@ -22,6 +22,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 COOKIE: Final = "kirmash_form"
 FIELDS_MAX: Final = 200
+ADDRESS: Final = "/:?#[]@!$&'()*+,;=%~"
+"""What an address may hold unquoted besides letters, digits and -._ (RFC 3986)."""
 
 
 def read_form(call: Call, kind: type[T]) -> T:
@@ -78,5 +80,5 @@ def own_path(given: str | None) -> str:
 
 
 def go_to(path: str) -> Response:
-    """See another page, by GET."""
-    return Response(None, 303, {"Location": path, "Cache-Control": "no-store"})
+    """See another page, by GET. What of the path is quoted already stays as it is."""
+    return Response(None, 303, {"Location": quote(path, safe=ADDRESS), "Cache-Control": "no-store"})

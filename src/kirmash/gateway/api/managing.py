@@ -2,7 +2,8 @@
 
 A kill switch that goes on also cancels what is open: each cancellation is a mass_cancel of the market, given in the
 trader's own name where one trader is stopped, else by the operator; what the phase keeps is reported. Whose orders are
-to be cancelled is never asked of the views, which may lag: every trader of the participant is gone through.
+to be cancelled is never asked of the views, which may lag, nor of the feed, to which an order on its way through the
+sequencer is not known yet: every trader of the participant is gone through in every session that may hold orders.
 """
 
 import secrets
@@ -23,6 +24,7 @@ from kirmash.gateway.api.shown import (
     proposal_of,
     switch_of,
 )
+from kirmash.gateway.exchange import Outcome
 from kirmash.gateway.problems import JsonObject, Problem, refused_problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
@@ -39,6 +41,10 @@ SWITCHES: Final = "kill switches"
 PROPOSALS: Final = "four eyes"
 KILL_SWITCH: Final = Actor(ActorKind.OPERATOR, "kill-switch")
 """In whose name a participant's orders are cancelled where no operator, but its own administrator, stopped it."""
+
+TOGETHER: Final = 100
+"""How many mass cancels of a switch are given at once: as many as a frame may hold, so that they are decided in few
+writes and leave the queue of commands to others."""
 
 _WITHOUT_ORDERS: Final = frozenset({Phase.SCHEDULED.name, Phase.CLOSED.name, Phase.CANCELLED.name})
 
@@ -213,20 +219,26 @@ class Managing:
             owners = self._services.feed.private.owners.traders
             traders = sorted(trader for trader, participant in owners.items() if participant == subject)
             actor = KILL_SWITCH if who.operator is None else Actor(ActorKind.OPERATOR, who.operator)
+        sessions = [it.session for it in self._services.feed.board.sessions() if it.phase not in _WITHOUT_ORDERS]
+        wanted = [(session, trader) for session in sessions for trader in traders]
         done: list[Cancelled] = []
-        for session in self._services.feed.board.sessions():
-            if session.phase in _WITHOUT_ORDERS:
-                continue
-            done += [await self._cancel_one(actor, session.session, trader) for trader in traders]
+        for at in range(0, len(wanted), TOGETHER):
+            commands = [MassCancel(session=session, trader=trader) for session, trader in wanted[at : at + TOGETHER]]
+            outcomes = await self._services.exchange.submit_many(
+                [(actor, "kill-switch", f"kill.{secrets.token_hex(12)}", command) for command in commands]
+            )
+            done += [
+                await self._cancelled(actor, command, outcome)
+                for command, outcome in zip(commands, outcomes, strict=True)
+            ]
         return done
 
-    async def _cancel_one(self, actor: Actor, session: str, trader: str) -> Cancelled:
-        command = MassCancel(session=session, trader=trader)
+    async def _cancelled(self, actor: Actor, command: MassCancel, outcome: Outcome) -> Cancelled:
+        session, trader = command.session, command.trader or ""
         try:
-            answer = await self._services.exchange.submit(
-                actor, "kill-switch", f"kill.{secrets.token_hex(12)}", command
-            )
-            lines = await self._services.lines(answer, actor, command, None)
+            if isinstance(outcome, Refused):
+                raise outcome
+            lines = await self._services.lines(outcome, actor, command, None)
         except Refused as refused:
             return Cancelled(session=session, trader=trader, number=None, cancelled=0, kept=0, problem=refused.code)
         last: JsonObject = lines[-1]
@@ -234,7 +246,7 @@ class Managing:
         return Cancelled(
             session=session,
             trader=trader,
-            number=answer.number,
+            number=outcome.number,
             cancelled=0 if rejected else last["cancelled"],
             kept=0 if rejected else last["kept"],
             problem=last["reasons"][0]["reason"] if rejected else None,
@@ -316,7 +328,7 @@ def _login_routes(it: Managing) -> list[Route]:
         change(
             path=f"{PREFIX}/logins",
             handler=it.add,
-            summary="Make a login with a one-time password",
+            summary="Make a login of a participant's people with a one-time password",
             body=NewLoginBody,
             response=ProvisionedShown,
             status=201,
@@ -339,7 +351,7 @@ def _login_routes(it: Managing) -> list[Route]:
         change(
             path=f"{PREFIX}/logins/{{login}}/reset",
             handler=it.reset,
-            summary="A new one-time password; all sessions end",
+            summary="A new one-time password for a participant's people; all sessions end",
             body=ResetBody,
             response=ProvisionedShown,
         ),
@@ -369,6 +381,7 @@ def _switch_routes(it: Managing) -> list[Route]:
             body=SwitchBody,
             response=Switched,
             problems=(404, 503),
+            throttled=True,
             example={"kind": "trader", "subject": "anna-1", "on": True, "reason": "the program runs wild"},
         ),
     ]

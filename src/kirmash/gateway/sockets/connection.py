@@ -28,7 +28,6 @@ from kirmash.gateway.sockets.reading import BadMessage, Commands, read
 from kirmash.gateway.sockets.table import MESSAGES, Row, allows, row_of
 from kirmash.gateway.sockets.wire import Wire
 from kirmash.identity import Denied, Who
-from kirmash.messages import commands as c
 from kirmash.messages.times import text_from_time
 from kirmash.protocol import ws
 from kirmash.protocol.shapes import ShapeError
@@ -379,9 +378,7 @@ class Connection:
 
     def _take_commands(self, frame: Commands) -> None:
         self._judge(MESSAGES[frame.op])
-        for item in frame.items:
-            if isinstance(item.command, c.PlaceOrder):
-                self._placed_in.add(item.command.session)
+        self._shared.guard.note(self._placed_in, (item.command for item in frame.items))
         self._waiting += len(frame.items)
         if self._waiting > self._shared.limits.commands_waiting:
             self._wire.take_in(more=False)

@@ -2,6 +2,9 @@
 
 A cancellation is given until it is numbered: while the core is away or busy it is tried again with the same client id,
 so that it happens once. It needs no rights any more: a session that has ended must not keep its owner's orders alive.
+
+It passes no throttle either. So only sessions are noted in which an order may stand: those that the board has and that
+have not ended. A client who names others, or names that he invents, makes no command of it.
 """
 
 import asyncio
@@ -16,10 +19,13 @@ from kirmash.messages import codec
 from kirmash.messages import commands as c
 from kirmash.messages import events as e
 from kirmash.messages.codec import Actor
+from kirmash.messages.kinds import Phase
 from kirmash.messages.times import text_from_time
 from kirmash.sequencer.answers import Busy, OutcomeUnknown, Refused, Unavailable
 
 RETRY_SECONDS: Final = 0.2
+ENDED: Final = frozenset({Phase.CLOSED.name, Phase.CANCELLED.name})
+"""Phases after which no order stands (PS-1.2)."""
 
 _log: Final = structlog.get_logger("websocket")
 
@@ -33,10 +39,23 @@ class Guard:
 
     def cancel(self, actor: Actor, sessions: Iterable[str], why: str) -> "asyncio.Task[list[dict[str, Any]]]":
         """Cancel a trader's open orders in these sessions; the task's outcome is a line for each."""
-        task = asyncio.get_running_loop().create_task(self._cancel(actor, sorted(sessions), why))
+        task = asyncio.get_running_loop().create_task(self._cancel(actor, sorted(filter(self._runs, sessions)), why))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def note(self, placed_in: set[str], commands: Iterable[object]) -> None:
+        """Add the sessions in which these commands may place an order. Before they are judged, since a connection may
+        end before it is known what became of them."""
+        for command in commands:
+            if isinstance(command, c.PlaceOrder) and command.session not in placed_in and self._runs(command.session):
+                placed_in.add(command.session)
+
+    def _runs(self, session: str) -> bool:
+        try:
+            return self._services.feed.board.session(session).phase not in ENDED
+        except KeyError:
+            return False
 
     async def settle(self, seconds: float) -> None:
         """Wait for what is on its way, so long; then give up on it."""
