@@ -281,6 +281,18 @@ def test_a_proposal_asked_for_again_is_the_same_one(olga: httpx.Client) -> None:
     assert len({proposal, *without}) == 3
 
 
+def test_what_was_proposed_is_not_given_at_once_under_the_same_id(house: House, olga: httpx.Client) -> None:
+    """The proposal stays open: approved later, the credit would be entered a second time."""
+    path, head = f"{API}/commands/credit_deposit", {"Idempotency-Key": "big-2"}
+    body = {"participant": "alfa", "currency": "USD", "amount": "2000000.00"}
+    assert olga.post(path, json=body, headers=head).status_code == 202
+    before = house.settled()
+    smaller = olga.post(path, json=body | {"amount": "1.00"}, headers=head)
+    assert (smaller.status_code, smaller.json()["code"]) == (409, "id_reused")
+    assert house.core.published == before
+    assert olga.post(path, json=body | {"amount": "1.00"}).status_code == 200
+
+
 def test_one_operator_cannot_be_both(house: House, olga: httpx.Client) -> None:
     """Four eyes is worth nothing if one of the two can give himself the other's means of access, or make a third."""
     oleg, anton = (house.enter(name).get(f"{API}/me").json()["login"] for name in ("oleg", "anton"))

@@ -79,6 +79,7 @@ class Services:
     async def give(self, who: Who, client_id: str, name: str, command: Command, origin: str) -> Given:
         """Give a command in the caller's name. Raises Denied and Refused."""
         self.identity.check_command(who, name)
+        self.identity.check_unproposed(who, name, client_id)
         actor = self.actor(who)
         with self.metrics.command(name) as told:
             answer = await self.exchange.submit(actor, origin, client_id, command)
@@ -106,6 +107,8 @@ class Services:
         """Several commands (client id, name, command) at once, in order. Raises Denied for the first not allowed."""
         for name in dict.fromkeys(name for _, name, _ in commands):
             self.identity.check_command(who, name)
+        for client_id, name, _ in commands:
+            self.identity.check_unproposed(who, name, client_id)
         actor = self.actor(who)
         outcomes = await self.exchange.submit_many(
             [(actor, origin, client_id, command) for client_id, _, command in commands]

@@ -209,6 +209,10 @@ class Identity:
         self._rights.check_command(who, command)
         return self._proposals.propose(who, command, body, reason, client_id)
 
+    def check_unproposed(self, who: Who, command: str, client_id: str) -> None:
+        """Whether this id is free of a proposal, for a command that is given at once. Raises IdReused."""
+        self._proposals.check_unproposed(who, command, client_id)
+
     def approve(self, proposal: str, who: Who) -> Approved:
         """The command to be given now. Raises NotFound, NotAllowed, ProposalOver, SessionEnded, KeyRefused."""
         self._rights.check_standing(who)

@@ -120,6 +120,16 @@ class Proposals:
             self._store.note(connection, who.login, "proposed", str(row["id"]), command)
             return _shown(_get(connection, str(row["id"])))
 
+    def check_unproposed(self, who: Who, command: str, client_id: str) -> None:
+        """Before a command is given at once: under an id that became a proposal it could be given twice, where its
+        amount or the limit was changed since. Raises IdReused."""
+        if command != ABOVE_LIMIT and command not in ALWAYS:
+            return
+        with self._store.read() as connection:
+            proposed = select(proposals.c.id).where(proposals.c.id == _id_of(who.login, client_id))
+            if connection.execute(proposed).one_or_none() is not None:
+                raise IdReused("the client id was used before for another proposal", "take a new client id")
+
     def approve(self, proposal: str, who: Who) -> Approved:
         """Decide for it. Of several at once one succeeds. Raises NotFound, NotAllowed, ProposalOver."""
         _demand_operator(who)
