@@ -3,6 +3,7 @@
 import threading
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from pysqlite3 import dbapi2
@@ -10,6 +11,7 @@ from pysqlite3 import dbapi2
 from kirmash.journal.backup import backup
 from kirmash.journal.errors import JournalExists, NotAJournal
 from kirmash.journal.folder import JOURNAL_FILE, Folder
+from kirmash.journal.hashes import Head
 from kirmash.journal.sqlite import Journal
 from kirmash.journal.verify import CheckFailed, verify
 from kirmash.messages import codec
@@ -36,24 +38,33 @@ def test_copies_taken_while_the_exchange_writes_are_consistent(tmp_path: Path) -
         Journal.create(folder.journal, EXCHANGE).close()
         with Writer(folder, stand_in, snapshot_every=50) as writer:
             stopped = threading.Event()
+            acknowledged: SimpleQueue[int] = SimpleQueue()
 
             def load() -> None:
                 for at in count(1):
                     if stopped.is_set():
                         return
                     writer.submit(codec.OPERATOR, "test", f"r-{at}", register(f"p-{at}"))
-                    writer.submit(codec.OPERATOR, "test", f"a-{at}", accredit(f"p-{at}")).result(30)
+                    accredited = writer.submit(codec.OPERATOR, "test", f"a-{at}", accredit(f"p-{at}")).result(30)
+                    acknowledged.put(accredited.number)
 
+            heads: list[Head] = []
             loader = threading.Thread(target=load)
             loader.start()
             try:
-                heads = [backup(folder.path, tmp_path / f"copy-{at}").head for at in range(5)]
+                for at in range(5):
+                    # A slow disk may take nothing in while a copy is made: each one waits for more than the last has.
+                    while acknowledged.get(timeout=30) <= (heads[-1].number if heads else 0):
+                        pass
+                    heads.append(backup(folder.path, tmp_path / f"copy-{at}").head)
                 # Verify too reads beside the writer, and may find more than the copies have.
                 heads.append(verify(folder.path, replayed).head)
             finally:
                 stopped.set()
                 loader.join()
-        assert [head.number for head in heads] == sorted({head.number for head in heads})
+        numbers = [head.number for head in heads]
+        assert numbers == sorted(numbers)
+        assert len(set(numbers[:-1])) == 5
     for at, head in enumerate(heads[:-1]):
         assert verify(tmp_path / f"copy-{at}", replayed).head == head
         assert verify(tmp_path / "data", replayed, expect_head=head.hash).expected_at == head.number
