@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from kirmash import data
+from kirmash.config import VIEWS_FILE
 from kirmash.journal.folder import Folder
 from kirmash.journal.sqlite import Journal
 from kirmash.market.choice import market_loader
@@ -26,7 +27,6 @@ from kirmash.projections.rebuild import rebuild
 from kirmash.sequencer.answers import Answer
 from kirmash.sequencer.writer import Writer
 
-VIEWS_FILE: Final = "views.db"
 BATCH: Final = 1_000
 DAY: Final = 86_400
 SPAN: Final = 730 * DAY

@@ -26,7 +26,7 @@ import structlog
 from pysqlite3 import dbapi2
 
 from benchmarks import large
-from kirmash.config import Config, CoreConfig, ExchangeConfig, GatewayConfig, IdentityConfig
+from kirmash.config import VIEWS_FILE, Config, CoreConfig, ExchangeConfig, GatewayConfig, IdentityConfig
 from kirmash.core.local import LocalExchange
 from kirmash.core.process import Core
 from kirmash.core.settings import CoreSettings
@@ -192,7 +192,7 @@ def _login(name: str, role: Role, participant: str | None = None, trader: str | 
 
 def told(data: Path) -> str:
     """How large the exchange is, counted in its views."""
-    connection = dbapi2.connect(f"file:{data / large.VIEWS_FILE}?mode=ro", uri=True)
+    connection = dbapi2.connect(f"file:{data / VIEWS_FILE}?mode=ro", uri=True)
     tables = ("participants", "cards", "instruments", "sessions", "orders", "deals", "contracts", "statement")
     counts = [(table, connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables]
     connection.close()
@@ -201,7 +201,7 @@ def told(data: Path) -> str:
 
 def samples(data: Path) -> dict[str, str]:
     """A value for each name that stands in a path, taken from the views where it has to be one that is there."""
-    with Queries(data / large.VIEWS_FILE) as queries:
+    with Queries(data / VIEWS_FILE) as queries:
         order = queries.orders(scope=large.HEAVY, limit=1).rows[0]
         deal = queries.deals(scope=large.HEAVY, limit=1).rows[0]
         number = order.number
@@ -316,7 +316,7 @@ def run(messages: int) -> None:
     this out."""
     size = large.FULL if messages >= 200_000 else large.SMALL
     data = FOLDER if size is large.FULL else FOLDER.with_name("small")
-    if not (data / large.VIEWS_FILE).exists():
+    if not (data / VIEWS_FILE).exists():
         shutil.rmtree(data, ignore_errors=True)
         data.parent.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
-from kirmash.config import CONFIG_FILE, ConfigError
+from kirmash.config import BULLETIN_FILE, CONFIG_FILE, IDENTITY_FILE, VIEWS_FILE, ConfigError
 from kirmash.journal.backup import backup, copy_database, sync_file
 from kirmash.journal.errors import JournalExists, NotAJournal, StorageFailed
 from kirmash.journal.folder import LOCK_FILE, Folder, journal_file
@@ -38,10 +38,6 @@ from kirmash.simulation.scenario import (
 
 if TYPE_CHECKING:
     from kirmash.identity import Provisioned
-
-IDENTITY_FILE: Final = "identity.db"
-BULLETIN_FILE: Final = "notices.db"
-VIEWS_FILE: Final = "views.db"
 
 COMMIT_RECORDS: Final = 1_000
 """The lines of a scenario become durable about so many records at a time; no byte depends on it."""

@@ -18,6 +18,10 @@ from msgspec import Meta, Struct
 PREFIX: Final = "KIRMASH_"
 CONFIG_FILE: Final = "kirmash.toml"
 """The name under which it is found in the data folder."""
+VIEWS_FILE: Final = "views.db"
+IDENTITY_FILE: Final = "identity.db"
+BULLETIN_FILE: Final = "notices.db"
+"""What stands in the data folder beside the journal, whose own names `journal.folder` has."""
 DIGITS_MAX: Final = 18
 """Of a whole number in the environment; none that a setting may be has more."""
 

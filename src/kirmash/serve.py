@@ -21,12 +21,12 @@ from typing import Any, Final
 
 import structlog
 
-from kirmash.config import Config, ConfigError
+from kirmash.config import VIEWS_FILE, Config, ConfigError
 from kirmash.core import logs
 from kirmash.core.local import LocalExchange
 from kirmash.core.planner import Planner
 from kirmash.core.planning import Planning
-from kirmash.core.process import VIEWS_FILE, Core
+from kirmash.core.process import Core
 from kirmash.core.server import LinkServer
 from kirmash.core.settings import CoreSettings
 from kirmash.journal.errors import JournalInUse, NotAJournal

@@ -21,14 +21,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from kirmash.config import Config, CoreConfig, GatewayConfig, IdentityConfig
+from kirmash.config import IDENTITY_FILE, Config, CoreConfig, GatewayConfig, IdentityConfig
 from kirmash.core.local import LocalExchange
 from kirmash.core.process import Core
 from kirmash.core.server import LinkServer
 from kirmash.core.settings import CoreSettings
 from kirmash.gateway import server as gateway_server
 from kirmash.gateway.link import LinkExchange
-from kirmash.gateway.server import IDENTITY_FILE, Gateway
+from kirmash.gateway.server import Gateway
 from kirmash.gateway.sockets.limits import SocketLimits
 from kirmash.gateway.ws import Channels
 from kirmash.identity import Identity, NewLogin, Role, Scope, Settings

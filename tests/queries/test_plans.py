@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from benchmarks import large
 from benchmarks.pages import Client, Server, asks, logins, samples
+from kirmash.config import VIEWS_FILE
 from kirmash.queries import Queries
 from kirmash.queries.asking import EARLY
 from kirmash.queries.goods import _EMPTY, _added
@@ -89,7 +90,7 @@ def scans(engine: Any, statement: str, parameters: Any) -> Iterator[str]:
 
 def test_the_shelf_is_what_is_listed(folder: Path) -> None:
     """Made at once, and made bit by bit, as it grows."""
-    with Queries(folder / large.VIEWS_FILE) as queries:
+    with Queries(folder / VIEWS_FILE) as queries:
         shelf = queries.shelf()
         cards = {it.card for it in queries.cards(limit=500).rows}
         assert shelf.cards.keys() == cards
@@ -105,7 +106,7 @@ def test_the_shelf_is_what_is_listed(folder: Path) -> None:
 
 
 def test_a_company_s_sessions_are_those_of_its_deals(folder: Path) -> None:
-    with Queries(folder / large.VIEWS_FILE) as queries:
+    with Queries(folder / VIEWS_FILE) as queries:
         for participant in (large.HEAVY, "p-1"):
             deals = ask_all(
                 lambda cursor, limit, who=participant: queries.deals(scope=who, cursor=cursor, limit=limit)  # type: ignore[misc]
@@ -120,7 +121,7 @@ def test_a_company_s_sessions_are_those_of_its_deals(folder: Path) -> None:
 
 
 def test_the_early_cursor_leads_to_the_hundred_and_first_row(folder: Path) -> None:
-    with Queries(folder / large.VIEWS_FILE) as queries:
+    with Queries(folder / VIEWS_FILE) as queries:
         page = queries.deals(scope=None, limit=500)
         assert page.early is not None
         assert queries.deals(scope=None, limit=400, cursor=page.early).rows == page.rows[EARLY:]

@@ -8,7 +8,7 @@ import re
 import stat
 from pathlib import Path
 
-from kirmash.gateway.server import IDENTITY_FILE
+from kirmash.config import IDENTITY_FILE
 from kirmash.sequencer.answers import Busy
 from tests.core.hall import SELLER, Hall, gateway, order, run
 from tests.serve.processes import KIRMASH, free_port, kirmash, served

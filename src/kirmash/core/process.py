@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 import structlog
 
+from kirmash.config import VIEWS_FILE
 from kirmash.core.projecting import Projecting
 from kirmash.core.settings import CoreSettings, DiskUsage
 from kirmash.core.views_process import ViewsProcess
@@ -360,7 +361,6 @@ class _Guard:
         self._core.end(fault)
 
 
-VIEWS_FILE: Final = "views.db"
 FOLLOW_UPS_WITHIN: Final = 5_000
 """How many records behind a cause are searched for its follow-ups; they are numbered as soon as the writer rests."""
 

@@ -16,6 +16,7 @@ import argon2.profiles
 
 from kirmash import serve
 from kirmash.config import (
+    IDENTITY_FILE,
     Config,
     ConfigError,
     CoreConfig,
@@ -29,7 +30,7 @@ from kirmash.config import (
 from kirmash.core.local import LocalExchange
 from kirmash.demo.host import Host
 from kirmash.demo.terminal import new_folder
-from kirmash.gateway.server import IDENTITY_FILE, Gateway
+from kirmash.gateway.server import Gateway
 from kirmash.identity import Identity, NewLogin, Role
 from kirmash.simulation.population import VISITORS
 from kirmash.simulation.replay import SESSION

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.routing import BaseRoute
 
 from kirmash.bulletin import Bulletin
-from kirmash.config import Config
+from kirmash.config import BULLETIN_FILE, IDENTITY_FILE, VIEWS_FILE, Config
 from kirmash.data import currency_digits
 from kirmash.gateway.api import routes_of
 from kirmash.gateway.app import Http, ProblemPages
@@ -30,9 +30,6 @@ from kirmash.gateway.ws import Channels, Sockets
 from kirmash.identity import PASSWORD_PARAMETERS, Identity, Rate, Settings
 from kirmash.queries import Queries
 
-IDENTITY_FILE: Final = "identity.db"
-VIEWS_FILE: Final = "views.db"
-BULLETIN_FILE: Final = "notices.db"
 BACKLOG: Final = 2048
 
 _log: Final = structlog.get_logger("gateway")
