@@ -38,7 +38,7 @@ from kirmash.identity import Identity, NewLogin, Role, Who
 from kirmash.market.choice import market_loader
 from kirmash.queries import Queries
 from kirmash.sequencer.timetable import Timing
-from kirmash.serve import open_folder
+from kirmash.serve import open_folder, settle_collector
 from kirmash.web import Site
 
 T = TypeVar("T")
@@ -120,6 +120,7 @@ class Server:
         self._thread = threading.Thread(target=self._loop.run_forever, name="server", daemon=True)
         self._gateway: Gateway
         self._core: Core
+        self._services: Services
         self.routes: list[Route] = []
 
     def __enter__(self) -> "Server":
@@ -141,9 +142,7 @@ class Server:
     @property
     def queries(self) -> Queries:
         """The views as the pages ask them."""
-        found = self._gateway._queries  # noqa: SLF001 (nobody else's business)
-        assert found is not None
-        return found
+        return self._services.queries
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(300)
@@ -155,6 +154,7 @@ class Server:
         await self._core.start()
 
         def site(services: Services) -> Site:
+            self._services = services
             made = Site(services)
             self.routes = [*routes_of(services), *made.routes]
             return made
@@ -305,7 +305,8 @@ class Client:
         data = b"" if stream else answer.read()
         taken = (time.perf_counter() - started) * 1_000
         busy = (time.process_time() - began) * 1_000
-        if stream:
+        if stream or answer.status >= 500:
+            # A stream has no end, and behind what nobody foresaw the server hangs up.
             answer.close()
             self._connection.close()
         return answer.status, taken, busy, len(data)
@@ -328,6 +329,8 @@ def run(messages: int) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     worst: dict[tuple[str, str], tuple[float, float]] = {}
     with Server(data) as server:
+        # As it is served: otherwise the collector looks at all that the core holds every few pages.
+        settle_collector()
         client = Client(server.port)
         for it in asks(server.routes, samples(data)):
             kind = "file" if "format=" in it.target else "page"

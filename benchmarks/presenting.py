@@ -105,13 +105,14 @@ def _out(costs: dict[str, list[float]], data: list[bytes]) -> None:
         board.fold_events(record, events)
         private.address(record, events)
     _timed(costs, "decode", decoded, data[start:])
-    _timed(costs, "learn", lambda it: presenter.learn(*it), pairs)
+    learned: list[Any] = []
+    _timed(costs, "learn", lambda it: learned.append(presenter.learn(*it)), pairs)
     _timed(costs, "board", lambda it: board.fold_events(*it), pairs)
     addressed: list[Any] = []
     _timed(costs, "address", lambda it: addressed.append(private.address(*it)), pairs)
     recents = [
-        (Recent(record, events, presenter, whose), whose)
-        for (record, events), whose in zip(pairs, addressed, strict=True)
+        (Recent(record, events, presenter, of_orders, whose), whose)
+        for (record, events), of_orders, whose in zip(pairs, learned, addressed, strict=True)
     ]
     told = [(recent, next(iter(whose))) for recent, whose in recents if whose]
     _timed(costs, "own-lines", lambda it: it[0].own(it[1]), told)

@@ -6,7 +6,8 @@ one among a million rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import pytest
 from sqlalchemy import event
 
 from benchmarks import large
-from benchmarks.pages import Client, Server, asks, logins, samples
+from benchmarks.pages import Ask, Client, Server, asks, logins, samples
 from kirmash.config import VIEWS_FILE
-from kirmash.queries import Queries
-from kirmash.queries.asking import EARLY
+from kirmash.queries import Page, Queries
+from kirmash.queries.asking import EARLY, LIMIT_MAX, WholeOr
 from kirmash.queries.goods import _EMPTY, _added
 from kirmash.web.tables import ask_all
 
@@ -120,9 +121,121 @@ def test_a_company_s_sessions_are_those_of_its_deals(folder: Path) -> None:
                 assert (it.first, it.last) == (min(times), max(times))
 
 
-def test_the_early_cursor_leads_to_the_hundred_and_first_row(folder: Path) -> None:
+def test_of_a_list_that_is_not_whole_a_page_is_short(folder: Path) -> None:
     with Queries(folder / VIEWS_FILE) as queries:
-        page = queries.deals(scope=None, limit=500)
-        assert page.early is not None
-        assert queries.deals(scope=None, limit=400, cursor=page.early).rows == page.rows[EARLY:]
-        assert queries.deals(scope=None, limit=50).early is None
+        page = queries.deals(scope=None, limit=WholeOr(500))
+        everything = queries.deals(scope=None, limit=500)
+        assert page.rows == everything.rows[:EARLY]
+        assert page.next_cursor is not None
+        following = queries.deals(scope=None, limit=WholeOr(500), cursor=page.next_cursor)
+        assert following.rows == everything.rows[EARLY : 2 * EARLY]
+
+
+def test_a_list_within_the_limit_is_given_whole(folder: Path) -> None:
+    with Queries(folder / VIEWS_FILE) as queries:
+        page = queries.participants(scope=None, limit=WholeOr(500))
+        assert len(page.rows) == large.SMALL.participants > EARLY
+        assert page.next_cursor is None
+
+
+LISTS_BY_INSTRUMENT: dict[str, Callable[[Queries, int], Page[Any]]] = {
+    "results": lambda q, limit: q.results(large.LARGE_OVER, limit=limit),
+    "results of a session that runs": lambda q, limit: q.results(large.LARGE_RUNNING, limit=limit),
+    "instruments of a session": lambda q, limit: q.session_instruments(large.LARGE_OVER, limit=limit),
+    "bars by session": lambda q, limit: q.session_bars(large.FIRST_INSTRUMENT, limit=limit),
+    "orders": lambda q, limit: q.orders(scope=None, limit=limit),
+    "order events": lambda q, limit: q.order_events(scope=large.HEAVY, limit=limit),
+    "deals": lambda q, limit: q.deals(scope=None, limit=limit),
+    "contracts": lambda q, limit: q.contracts(scope=None, limit=limit),
+    "register": lambda q, limit: q.register(large.LARGE_OVER, scope=None, limit=limit),
+}
+
+
+def statements_of(queries: Queries, ask: Callable[[], object]) -> int:
+    """How many statements a question takes."""
+    queries.number()
+    assert queries._engine is not None
+    told: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            told.append(statement)
+
+    event.listen(queries._engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(queries._engine, "before_cursor_execute", note)
+    return len(told)
+
+
+@pytest.mark.parametrize("name", LISTS_BY_INSTRUMENT)
+def test_more_rows_take_no_more_statements(name: str, folder: Path) -> None:
+    """Not even of instruments that nobody asked for before."""
+    ask = LISTS_BY_INSTRUMENT[name]
+    counts = []
+    for limit in (2, 500):
+        with Queries(folder / VIEWS_FILE) as queries:
+            counts.append(statements_of(queries, lambda q=queries, n=limit: ask(q, n)))  # type: ignore[misc]
+    with Queries(folder / VIEWS_FILE) as queries:
+        assert len(ask(queries, 500).rows) > 2
+    assert counts[0] == counts[1]
+
+
+def test_instruments_are_named_at_once(folder: Path) -> None:
+    with Queries(folder / VIEWS_FILE) as queries:
+        names = [f"i-{number}" for number in range(LIMIT_MAX)]
+        assert statements_of(queries, lambda: queries.named(names)) == 1
+        found = queries.named([*names, "i-599", "no-such"])
+        assert {it.instrument for it, _ in found} == {*names, "i-599"}
+        for it, card in found[::100]:
+            assert queries.instruments(instrument=it.instrument).rows == [it]
+            assert card in queries.cards(card=it.card).rows
+            assert card is not None
+            assert card.version == it.version
+
+
+@pytest.mark.native
+def test_a_page_of_many_instruments_takes_no_more_statements(server: Server) -> None:
+    """A session of 75 instruments and one of 12, over and running; what names cost is paid by the first reader."""
+    client, queries = Client(server.port), server.queries
+    route = next(it for it in server.routes if it.path == "/sessions/{session}")
+
+    def counted(session: str) -> int:
+        def ask() -> None:
+            assert client.ask(Ask(route, "nobody", f"/sessions/{session}"))[0] == 200
+
+        ask()
+        return statements_of(queries, ask)
+
+    assert counted("s-0") == counted(large.LARGE_OVER)
+    assert counted("running-1") == counted(large.LARGE_RUNNING)
+    client.close()
+
+
+@pytest.mark.parametrize("whose", [{}, {"participant": large.HEAVY}, {"trader": "t-1"}, {"instrument": "i-0"}])
+def test_the_best_orders_are_those_of_all(whose: dict[str, Any], folder: Path) -> None:
+    """Each instrument by price (the highest purchase, the lowest sale) and then by number, parked orders last."""
+    session = large.LARGE_RUNNING
+    with Queries(folder / VIEWS_FILE) as queries:
+        found = ask_all(
+            lambda cursor, limit: queries.orders(
+                scope=None, session=session, open=True, cursor=cursor, limit=limit, **whose
+            )
+        )
+        for side, sign in (("buy", -1), ("sell", 1)):
+            of_side = [it for it in found if it.side == side]
+            of_side.sort(key=lambda it, n=sign: (it.instrument, it.state != "open", n * Decimal(it.price), it.order))  # type: ignore[misc]
+            best = queries.best_orders(session, side, limit=40, **whose)
+            assert best.rows == of_side[:40]
+            assert best.total == len(of_side)
+        assert whose or len(found) == large.SMALL.resting
+
+
+def test_states_of_contracts_are_those_of_the_contracts(folder: Path) -> None:
+    with Queries(folder / VIEWS_FILE) as queries:
+        contracts = ask_all(lambda cursor, limit: queries.contracts(scope=None, cursor=cursor, limit=limit))
+        some = contracts[::7]
+        assert len({it.state for it in some}) > 1
+        assert queries.contract_states([it.deal for it in some]) == {it.deal: it.state for it in some}
+        assert queries.contract_states([]) == {}

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 import html5lib
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from kirmash.gateway.routes import Call
 from kirmash.queries import Page
+from kirmash.queries.asking import LIMIT_MAX
+from kirmash.web import tables
 from kirmash.web.tables import FORMATS, PAGE_ROWS, Column, Table, TableQuery, _harmless, ask_all, exported, table_of
 from kirmash.web.words import Words
 from tests.web.exchange import OVER, PROBE, RUNNING, Exchange
@@ -128,6 +130,98 @@ def test_a_part_of_a_list_is_never_sorted() -> None:
     assert not made(TableQuery(sort="name", cursor="from here"), Page(ROWS, None, 1)).whole
 
 
+class Long:
+    """A list of so many rows that is asked for page by page, and what was asked."""
+
+    def __init__(self, count: int) -> None:
+        self.rows = [{"name": f"n{at % 7}-{at}", "price": str(at), "at": None} for at in range(count)]
+        self.asked: list[int] = []
+
+    def ask(self, cursor: str | None, limit: int) -> Page[Any]:
+        start = int(cursor or 0)
+        self.asked.append(start)
+        after = start + limit
+        return Page(self.rows[start:after], str(after) if after < len(self.rows) else None, 1)
+
+
+async def body_of(response: Response) -> bytes:
+    """All that it sends."""
+    if isinstance(response, StreamingResponse):
+        return b"".join([bytes(it) async for it in response.body_iterator])  # type: ignore[arg-type]
+    return bytes(response.body)
+
+
+def lines_of(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+def asking(sort: str | None = None) -> Call:
+    return Call(Request({"type": "http"}), None, "en", {}, TableQuery(sort=sort), None, b"")
+
+
+@pytest.mark.parametrize("count", [0, 3, LIMIT_MAX, LIMIT_MAX + 1, 4 * LIMIT_MAX + 7])
+@pytest.mark.parametrize("sort", [None, "name", "-price"])
+def test_a_file_made_page_by_page_is_the_one_made_at_once(count: int, sort: str | None) -> None:
+    async def both() -> tuple[bytes, bytes]:
+        of_rows = await exported(WORDS, asking(sort), Long(count).rows, COLUMNS, "t", "csv")
+        of_pages = await exported(WORDS, asking(sort), Long(count).ask, COLUMNS, "t", "csv")
+        return await body_of(of_rows), await body_of(of_pages)
+
+    at_once, by_pages = asyncio.run(both())
+    assert by_pages == at_once
+    assert len(lines_of(by_pages)) == count + 1
+
+
+def test_a_book_made_page_by_page_has_every_row() -> None:
+    made = Long(2 * LIMIT_MAX + 3)
+    data = asyncio.run(_book(made))
+    sheet = zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == len(made.rows) + 1
+
+
+async def _book(made: Long) -> bytes:
+    return await body_of(await exported(WORDS, asking(), made.ask, COLUMNS, "t", "xlsx"))
+
+
+def test_a_file_has_no_more_rows_than_may_be_taken_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "EXPORT_MAX", LIMIT_MAX + 20)
+    made = Long(4 * LIMIT_MAX)
+
+    async def file() -> bytes:
+        return await body_of(await exported(WORDS, asking(), made.ask, COLUMNS, "t", "csv"))
+
+    assert [it[0] for it in lines_of(asyncio.run(file()))[1:]] == [it["name"] for it in made.rows[: LIMIT_MAX + 20]]
+    assert made.asked == [0, LIMIT_MAX]
+
+
+@pytest.mark.parametrize(("form", "sort"), [("csv", None), ("csv", "name"), ("xlsx", None)])
+def test_nothing_is_asked_for_once_the_reader_is_gone(form: str, sort: str | None) -> None:
+    """A list of 200 pages; the reader hangs up at the second."""
+    made = Long(200 * LIMIT_MAX)
+
+    async def serve() -> None:
+        gone = asyncio.Event()
+
+        def ask(cursor: str | None, limit: int) -> Page[Any]:
+            if len(made.asked) == 1:
+                loop.call_soon_threadsafe(gone.set)
+            return made.ask(cursor, limit)
+
+        async def receive() -> dict[str, Any]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Any) -> None:
+            return None
+
+        loop = asyncio.get_running_loop()
+        response = await exported(WORDS, asking(sort), ask, COLUMNS, "t", form)
+        await response({"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}}, receive, send)
+
+    asyncio.run(serve())
+    assert 2 <= len(made.asked) < 20
+
+
 def test_all_rows_are_gathered_page_by_page_up_to_a_limit() -> None:
     def ask(cursor: str | None, limit: int) -> Page[int]:
         start = int(cursor or 0)
@@ -184,7 +278,7 @@ def test_filters_choose(exchange: Exchange) -> None:
     buys = cells(client.get("/offers?side=buy&q=fca+minsk", headers=BROWSER).text, "offers")
     assert {row[0] for row in buys} == {"Buy"}
     assert {row[2] for row in buys} == {"FCA Minsk"}
-    assert "No session fits this." in client.get("/sessions?section=none-such", headers=BROWSER).text
+    assert "No session matches." in client.get("/sessions?section=none-such", headers=BROWSER).text
 
 
 def test_what_is_taken_along_is_what_is_shown(exchange: Exchange) -> None:
@@ -202,7 +296,7 @@ def test_what_is_taken_along_is_what_is_shown(exchange: Exchange) -> None:
     assert russian.startswith("Сессия,Секция")
 
 
-def test_a_sheet_holds_texts_only(exchange: Exchange) -> None:
+def test_a_sheet_holds_figures_as_numbers_and_all_else_as_text(exchange: Exchange) -> None:
     client = exchange.client()
     answer = client.get("/offers?format=xlsx")
     assert answer.headers["content-type"].endswith("spreadsheetml.sheet")
@@ -211,7 +305,8 @@ def test_a_sheet_holds_texts_only(exchange: Exchange) -> None:
         strings = book.read("xl/sharedStrings.xml").decode()
     assert "<f>" not in sheet
     assert 't="s"' in sheet
-    assert "<v>" in sheet
-    assert "499.50" in strings
+    assert "<v>499.50</v>" in sheet
+    assert "499.50" not in strings
+    assert ">Price<" in strings
     assert RUNNING in strings
     assert PROBE not in strings

@@ -9,7 +9,7 @@ import base64
 import binascii
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
@@ -28,7 +28,7 @@ from kirmash.queries.names import code_of
 LIMIT_MAX: Final = 500
 LIMIT_DEFAULT: Final = 100
 EARLY: Final = 100
-"""Behind so many rows of a page there is a second cursor, for who shows no more of a list that is not whole."""
+"""So many rows has the page of a list that is not whole, for who asks with `WholeOr`."""
 CONNECTIONS: Final = 4
 _INTEGER_MAX: Final = 2**63 - 1
 
@@ -44,16 +44,21 @@ class QueryError(ValueError):
         self.reason = reason
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Rows, the cursor of those that follow (None at the end), and the checkpoint at which all this held.
+class WholeOr(int):
+    """A limit for who shows a list whole if it has no more than so many rows, and else page by page: then a page has
+    EARLY rows, and no more of them are made. A list that goes on from a cursor is not whole."""
 
-    `early` is the cursor of what follows the first EARLY rows, where there are more.
-    """
+    def given(self, found: int, cursor: str | None) -> int:
+        """How many rows the page has, of so many found with one more than the limit."""
+        return int(self) if found <= self and cursor is None else min(self, EARLY)
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Rows, the cursor of those that follow (None at the end), and the checkpoint at which all this held."""
 
     rows: list[T]
     next_cursor: str | None
     number: int
-    early: str | None = None
 
 
 class Listing(NamedTuple):
@@ -183,8 +188,10 @@ class Asking:
         limit: int,
         cursor: str | None,
         descending: bool = False,
+        listed: bool = False,
     ) -> Page[T]:
-        """The rows of a statement after the cursor, in the order of `keys`, which must tell all rows apart."""
+        """The rows of a statement after the cursor, in the order of `keys`, which must tell all rows apart. `listed`:
+        each has an `instrument` by whose listing it is shown."""
         if not 1 <= limit <= LIMIT_MAX:
             raise QueryError("limit", f"is not from 1 to {LIMIT_MAX}")
         if cursor is not None:
@@ -192,16 +199,16 @@ class Asking:
         order = [key.desc() if descending else key for key in keys]
         with self._reading() as connection:
             found = connection.execute(statement.order_by(*order).limit(limit + 1)).all()
-            shown = [show(row, connection) for row in found[:limit]]
+            count = limit.given(len(found), cursor) if isinstance(limit, WholeOr) else limit
+            if listed:
+                self._learn([row.instrument for row in found[:count]], connection)
+            shown = [show(row, connection) for row in found[:count]]
             number = self._checkpoint(connection)
-
-        def after(count: int) -> str | None:
-            if len(found) <= count:
-                return None
+        after = None
+        if len(found) > count:
             last = found[count - 1]._mapping  # noqa: SLF001 (the documented way to a column's value)
-            return _write_cursor(name, [last[key] for key in keys])
-
-        return Page(shown, after(limit), number, after(EARLY) if limit > EARLY else None)
+            after = _write_cursor(name, [last[key] for key in keys])
+        return Page(shown, after, number)
 
     def _all(self, statement: Select[Any], show: Callable[[Any, Connection], T]) -> list[T]:
         """All rows of a statement that is known to give few."""
@@ -216,13 +223,18 @@ class Asking:
 
     def _listing(self, instrument: str, connection: Connection) -> Listing:
         """Tick, lot and currency of an instrument; they never change once it is listed."""
-        found = self._listings.get(instrument)
-        if found is None:
-            table = t.INSTRUMENTS.c
-            columns = (table.tick, table.lot, table.currency, table.tick_lot_value)
-            row = connection.execute(select(*columns).where(table.instrument == instrument)).one()
-            found = self._listings[instrument] = Listing(*row)
-        return found
+        if instrument not in self._listings:
+            self._learn([instrument], connection)
+        return self._listings[instrument]
+
+    def _learn(self, instruments: Iterable[str], connection: Connection) -> None:
+        """Read the listings of instruments that were not met yet, at once: a page may be of hundreds."""
+        unknown = [it for it in dict.fromkeys(instruments) if it not in self._listings]
+        if unknown:
+            c = t.INSTRUMENTS.c
+            columns = (c.tick, c.lot, c.currency, c.tick_lot_value)
+            for name, *terms in connection.execute(select(c.instrument, *columns).where(c.instrument.in_(unknown))):
+                self._listings[name] = Listing(*terms)
 
 
 def ordinal(value: int | None, field: str) -> int | None:

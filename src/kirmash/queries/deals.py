@@ -5,7 +5,7 @@ session is over (CLOSED, or CANCELLED, after which deals stand), or with the dea
 client and trader never.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, union_all
@@ -143,7 +143,14 @@ class Deals(Asking):
         window = Window("deals", limit, cursor, True)
         statement = statement.where(*_of_parties(t.DEALS, among, scope, participant, client, window))
         return self._page(
-            "deals", statement, [c.deal], self._show_deal(scope), limit=limit, cursor=cursor, descending=True
+            "deals",
+            statement,
+            [c.deal],
+            self._show_deal(scope),
+            limit=limit,
+            cursor=cursor,
+            descending=True,
+            listed=True,
         )
 
     def deal(self, deal: int, *, scope: str | None) -> rows.Deal | None:
@@ -178,8 +185,21 @@ class Deals(Asking):
         window = Window("contracts", limit, cursor, True)
         statement = statement.where(*_of_parties(t.CONTRACTS, among, scope, participant, client, window))
         return self._page(
-            "contracts", statement, [c.deal], self._show_contract(scope), limit=limit, cursor=cursor, descending=True
+            "contracts",
+            statement,
+            [c.deal],
+            self._show_contract(scope),
+            limit=limit,
+            cursor=cursor,
+            descending=True,
+            listed=True,
         )
+
+    def contract_states(self, deals: Sequence[int]) -> dict[int, str]:
+        """The states of the contracts of these deals, for who may see all; a deal without one is left out."""
+        c = t.CONTRACTS.c
+        found = self._all(select(c.deal, c.state).where(c.deal.in_(deals)), lambda row, _: (row[0], row[1]))
+        return {deal: CONTRACT_STATES[state] for deal, state in found}
 
     def contract(self, deal: int, *, scope: str | None) -> rows.Contract | None:
         """The contract of a deal; None where there is none, or it is others'."""
@@ -211,7 +231,9 @@ class Deals(Asking):
         among: list[ColumnElement[bool]] = [c.session == session]
         window = Window("register", limit, cursor, False)
         statement = statement.where(*_of_parties(t.DEALS, among, scope, participant, None, window))
-        return self._page("register", statement, [c.deal], self._show_line_of(scope), limit=limit, cursor=cursor)
+        return self._page(
+            "register", statement, [c.deal], self._show_line_of(scope), limit=limit, cursor=cursor, listed=True
+        )
 
     def tape(
         self,

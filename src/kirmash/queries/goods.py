@@ -1,15 +1,15 @@
 """Questions about commodity cards and instruments; all of it is public."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
 from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, by
+from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX, Asking, Page, by
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -96,6 +96,22 @@ class Goods(Asking):
             if value is not None:
                 statement = statement.where(column == value)
         return self._page("instruments", statement, [c.instrument], _instrument, limit=limit, cursor=cursor)
+
+    def named(self, instruments: Sequence[str]) -> list[tuple[rows.Instrument, rows.Card | None]]:
+        """These instruments, each with its version of its card, in no order; one that there is not is left out."""
+        c, card = t.INSTRUMENTS.c, t.CARDS.c
+        same = and_(card.card == c.card, card.version == c.version)
+        statement = select(t.INSTRUMENTS, t.CARDS).outerjoin(t.CARDS, same)
+        width = len(t.INSTRUMENTS.columns)
+
+        def show(row: Any, connection: Connection) -> tuple[rows.Instrument, rows.Card | None]:
+            known = row[width] is not None
+            return _instrument(row[:width], connection), _card(row[width:], connection) if known else None
+
+        found: list[tuple[rows.Instrument, rows.Card | None]] = []
+        for part in (instruments[at : at + LIMIT_MAX] for at in range(0, len(instruments), LIMIT_MAX)):
+            found += self._all(statement.where(c.instrument.in_(part)), show)
+        return found
 
 
 def _added(known: Shelf, number: int, connection: Connection) -> Shelf:

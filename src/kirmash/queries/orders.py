@@ -1,17 +1,26 @@
 """Questions about orders and their history. A participant sees his own, an operator or auditor all."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, func, literal_column, select
 
-from kirmash.messages.kinds import ActorKind
+from kirmash.messages.kinds import ActorKind, Side
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
 from kirmash.queries import rows
 from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, QueryError, by, code, ordinal
 from kirmash.queries.names import CANCEL_REASONS, EVENTS, ORDER_STATES, REASONS, SIDES, TIMES_IN_FORCE
+
+_OPEN = code(ORDER_STATES, "open", "state")
+
+
+class BestOrders(NamedTuple):
+    """The first orders of a side, and how many there are."""
+
+    rows: list[rows.Order]
+    total: int
 
 
 class Orders(Asking):
@@ -60,7 +69,47 @@ class Orders(Asking):
                 raise QueryError("open", "false needs a participant, client, trader or session")
             # Written out, not as a parameter: only then does SQLite see that the index of open orders will do.
             statement = statement.where(c.open > literal_column("0") if open else c.open == 0)
-        return self._page("orders", statement, [c.order], self._show_order, limit=limit, cursor=cursor, descending=True)
+        return self._page(
+            "orders",
+            statement,
+            [c.order],
+            self._show_order,
+            limit=limit,
+            cursor=cursor,
+            descending=True,
+            listed=True,
+        )
+
+    def best_orders(
+        self,
+        session: str,
+        side: str,
+        *,
+        instrument: str | None = None,
+        participant: str | None = None,
+        client: str | None = None,
+        trader: str | None = None,
+        limit: int = LIMIT_DEFAULT,
+    ) -> BestOrders:
+        """The open orders of one side of a session, best first: each instrument by price and then by the order's
+        number, parked ones last."""
+        c = t.ORDERS.c
+        conditions = [c.session == session]
+        if participant is not None:
+            conditions.append(c.participant == participant)
+        # What is open in a session is less than what somebody ever ordered.
+        for column, value in ((c.client, client), (c.trader, trader), (c.instrument, instrument)):
+            if value is not None:
+                conditions.append(by(column, index=False) == value)
+        conditions += [by(c.side, index=False) == code(SIDES, side, "side"), c.open > literal_column("0")]
+        price = c.price.desc() if side == SIDES[int(Side.BUY)] else c.price
+        best = (c.instrument, by(c.state, index=False) != _OPEN, price, c.order)
+        first = select(c.order).where(*conditions).order_by(*best).limit(limit)
+        with self._reading() as connection:
+            count = connection.execute(select(func.count()).select_from(t.ORDERS).where(*conditions)).scalar_one()
+            found = connection.execute(select(t.ORDERS).where(c.order.in_(first)).order_by(*best)).all()
+            self._learn([row.instrument for row in found], connection)
+            return BestOrders([self._show_order(row, connection) for row in found], count)
 
     def order(self, order: int, *, scope: str | None) -> rows.Order | None:
         """One order; None where there is none, or it is another's."""
@@ -100,7 +149,9 @@ class Orders(Asking):
         if after is not None:
             statement = statement.where(c.number > ordinal(after, "after"))
         keys = [c.number, c.index, c.order]
-        return self._page("order_events", statement, keys, self._show_order_event(scope), limit=limit, cursor=cursor)
+        return self._page(
+            "order_events", statement, keys, self._show_order_event(scope), limit=limit, cursor=cursor, listed=True
+        )
 
     def _show_order(self, row: Any, connection: Connection) -> rows.Order:
         it = r.Order(*row)

@@ -1,5 +1,6 @@
 """Questions about sessions: plans, what happened in them, and what came of them. Public, save numbers and actors."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,6 +15,10 @@ from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, code, money
 from kirmash.queries.names import EVENTS, MECHANISMS, NAMES_AT, PHASES, SELF_TRADES, SIDES
 
 _ENDED = (int(Phase.CLOSED), int(Phase.CANCELLED))
+_RESULTS = select(t.SESSION_INSTRUMENTS, t.SESSIONS.c.phase).join(
+    t.SESSIONS, t.SESSIONS.c.session == t.SESSION_INSTRUMENTS.c.session
+)
+"""What came of instruments, each with its session's phase, which says how much of it the public is shown."""
 
 
 class Sessions(Asking):
@@ -92,7 +97,9 @@ class Sessions(Asking):
         statement = select(t.SESSION_INSTRUMENTS).where(c.session == session)
         if instrument is not None:
             statement = statement.where(c.instrument == instrument)
-        return self._page("session_instruments", statement, [c.instrument], self._show_line, limit=limit, cursor=cursor)
+        return self._page(
+            "session_instruments", statement, [c.instrument], self._show_line, limit=limit, cursor=cursor, listed=True
+        )
 
     def results(
         self,
@@ -105,11 +112,12 @@ class Sessions(Asking):
     ) -> Page[rows.Result]:
         """What came of each instrument of a session, by id. `public`: without counts of people while it runs."""
         c = t.SESSION_INSTRUMENTS.c
-        statement = select(t.SESSION_INSTRUMENTS).where(c.session == session)
+        statement = _RESULTS.where(c.session == session)
         if instrument is not None:
             statement = statement.where(c.instrument == instrument)
-        show = self._show_result if public else self._show_result_to_insiders
-        return self._page("results", statement, [c.instrument], show, limit=limit, cursor=cursor)
+        return self._page(
+            "results", statement, [c.instrument], self._show_result(public), limit=limit, cursor=cursor, listed=True
+        )
 
     def session_bars(
         self, instrument: str, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None, public: bool = True
@@ -117,15 +125,15 @@ class Sessions(Asking):
         """What came of an instrument in each session that had it, the latest first: its bars by session. `public` as
         of `results`."""
         c = t.SESSION_INSTRUMENTS.c
-        statement = select(t.SESSION_INSTRUMENTS).where(c.instrument == instrument)
         return self._page(
             "session_bars",
-            statement,
+            _RESULTS.where(c.instrument == instrument),
             [c.created_at, c.session],
-            self._show_result if public else self._show_result_to_insiders,
+            self._show_result(public),
             limit=limit,
             cursor=cursor,
             descending=True,
+            listed=True,
         )
 
     def session_totals(self, session: str, *, public: bool = True) -> list[rows.SessionTotal]:
@@ -159,16 +167,20 @@ class Sessions(Asking):
             channel=it.channel,
         )
 
-    def _show_result(self, row: Any, connection: Connection) -> rows.Result:
+    def _show_result(self, public: bool) -> Callable[[Any, Connection], rows.Result]:
         """Whoever sees how many bid can tell how many he bids against: so not before the end (MKD-01)."""
-        found = self._show_result_to_insiders(row, connection)
-        c = t.SESSIONS.c
-        if connection.execute(select(c.phase).where(c.session == found.session)).scalar() in _ENDED:
-            return found
-        return replace(found, buy_participants=None, sell_participants=None, buy_bidders=None, sell_bidders=None)
 
-    def _show_result_to_insiders(self, row: Any, connection: Connection) -> rows.Result:
-        it = r.SessionInstrument(*row)
+        def show(row: Any, connection: Connection) -> rows.Result:
+            *columns, phase = row
+            found = self._show_result_to_insiders(columns, connection)
+            if not public or phase in _ENDED:
+                return found
+            return replace(found, buy_participants=None, sell_participants=None, buy_bidders=None, sell_bidders=None)
+
+        return show
+
+    def _show_result_to_insiders(self, columns: Sequence[Any], connection: Connection) -> rows.Result:
+        it = r.SessionInstrument(*columns)
         listing = self._listing(it.instrument, connection)
         return rows.Result(
             session=it.session,

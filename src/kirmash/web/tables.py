@@ -2,27 +2,30 @@
 
 A list that is whole within `WHOLE_MAX` rows is sorted here by any column; a longer one keeps the order of the views and
 is paged by their cursor, because sorting a part of it would tell lies. Figures stay decimal text everywhere; a
-spreadsheet gets texts only, so that nothing in a cell can be taken for a formula.
+spreadsheet gets the digits of figures as numbers and all else as text, so that nothing in a cell can be a formula.
 """
 
 import asyncio
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from itertools import chain
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import xlsxwriter
 from markupsafe import Markup, escape
 from msgspec import Struct
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from kirmash.gateway.api.asking import read
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call
 from kirmash.queries import Page
-from kirmash.queries.asking import EARLY, LIMIT_MAX
+from kirmash.queries.asking import EARLY, LIMIT_MAX, WholeOr
 from kirmash.web.rendering import PageQuery
 from kirmash.web.words import Words
 
@@ -31,7 +34,12 @@ Kind = Literal["text", "code", "figure", "count", "moment", "clock", "phase", "s
 
 Row = Mapping[str, Any]
 
-WHOLE_MAX: Final = LIMIT_MAX
+Pages = Callable[[str | None, int], Page[Any]]
+"""A list that is asked for page by page, by cursor and limit. From any thread."""
+
+WHOLE_MAX: Final = WholeOr(LIMIT_MAX)
+"""The limit with which a list is asked for its table: of what cannot be sorted, a page as short as those of a whole
+list."""
 PAGE_ROWS: Final = EARLY
 EXPORT_MAX: Final = 100_000
 FORMATS: Final = ("csv", "xlsx")
@@ -40,6 +48,8 @@ MEDIA_TYPES: Final = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_EXACT: Final = re.compile(r"(?=(?:[^0-9]*[0-9]){1,15}[^0-9]*$)-?[0-9]+(\.[0-9]+)?")
+"""A number of no more digits than a spreadsheet keeps."""
 
 
 class TableQuery(PageQuery, frozen=True, kw_only=True):
@@ -140,12 +150,24 @@ class Table(Struct, frozen=True, kw_only=True):
             return "none"
         return "descending" if self.sort.startswith("-") else "ascending"
 
+    def lines(self, words: Words) -> Iterator[tuple[str | None, Markup]]:
+        """Each row's anchor, if it has one, and its cells as HTML. Made here and not by a macro, as `Column.cell`."""
+        heads = [
+            f'<td class="{"figure " if column.is_figure else ""}kind-{column.kind}{" short" if column.short else ""}" '
+            f'data-label="{escape(words.text(column.label))}">'
+            for column in self.columns
+        ]
+        both = list(zip(heads, self.columns, strict=True))
+        for row in self.rows:
+            cells = "\n".join(f"{head}{column.cell(words, row)}</td>" for head, column in both)
+            yield row.get("anchor"), Markup(cells)  # noqa: S704 (made of cells and escaped labels)
+
     def other(self, column: Column) -> str:
         """What the heading's link sorts by."""
         return f"-{column.name}" if self.sort == column.name else column.name
 
 
-def ask_all(ask: Callable[[str | None, int], Page[Any]], most: int = EXPORT_MAX) -> list[Any]:
+def ask_all(ask: Pages, most: int = EXPORT_MAX) -> list[Any]:
     """All rows of a question, page by page, up to a number."""
     rows: list[Any] = []
     cursor: str | None = None
@@ -173,19 +195,19 @@ def table_of(
     rows_found = found.rows if isinstance(found, Page) else found
     next_cursor = found.next_cursor if isinstance(found, Page) else None
     whole = next_cursor is None and query.cursor is None
-    if isinstance(found, Page) and not whole and found.early is not None:
-        # What cannot be sorted need not be read to its end: a page as short as those of a whole list.
-        rows_found, next_cursor = found.rows[:EARLY], found.early
-    rows = [row(it) for it in rows_found]
     column = sorting_column(columns, query.sort) if whole else None
     sort = (query.sort or "") if column is not None else ""
-    if column is not None:
-        rows = sorted_by(words, rows, column, sort)
-    total, pages, page = len(rows), 1, 1
+    total, pages, page = len(rows_found), 1, 1
+    shown = slice(None)
     if whole:
         pages = max(1, -(-total // PAGE_ROWS))
         page = min(_page_of(query.page or "1"), pages)
-        rows = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+        shown = slice((page - 1) * PAGE_ROWS, page * PAGE_ROWS)
+    if column is None:
+        # Thousands of goods are one list: only what is shown is made into rows.
+        rows = [row(it) for it in rows_found[shown]]
+    else:
+        rows = sorted_by(words, [row(it) for it in rows_found], column, sort)[shown]
     return Table(
         name=name,
         caption=caption,
@@ -223,23 +245,50 @@ def _page_of(text: str) -> int:
 async def exported(
     words: Words,
     call: Call,
-    found: Sequence[Any],
+    found: Sequence[Any] | Pages,
     columns: tuple[Column, ...],
     name: str,
     form: str,
     row: Callable[[Any], Row] | None = None,
 ) -> Response:
-    """What was found as a file; `row` makes a row of each where they are none yet. Rows and file are made in a thread,
-    since they may be a hundred thousand: neither `row` nor a column may ask what belongs to the event loop.
+    """What was found, or is still to be asked for, as a file; `row` makes a row of each where they are none yet. Rows
+    and file are made in a thread, since they may be a hundred thousand: neither `row` nor a column may ask what belongs
+    to the event loop. Of a list that is asked for, the file is made page by page, and no further once nobody waits for
+    it.
 
-    Raises Problem for a form that we do not have.
+    Raises Problem for a form that we do not have, and what the first page of a list raises.
     """
     if form not in FORMATS:
         raise Problem(400, "shape", f"format is one of {', '.join(FORMATS)}", field="format")
-    sort = getattr(call.query, "sort", None) or ""
-    data = await asyncio.to_thread(_file, words, found, row, columns, sort, form)
     headers = {"Content-Disposition": attachment(f"{name}.{form}"), "X-Content-Type-Options": "nosniff"}
+    file = _File(words, columns, getattr(call.query, "sort", None) or "", form, row)
+    if callable(found):
+        ask = found
+        first = await read(lambda: ask(None, LIMIT_MAX))
+        if first.next_cursor is not None:
+            return StreamingResponse(_by_pages(file, ask, first), 200, headers, MEDIA_TYPES[form])
+        found = first.rows
+    given = found
+    data = await asyncio.to_thread(lambda: file.with_rows(given) + file.end())
     return Response(data, 200, headers, MEDIA_TYPES[form])
+
+
+async def _by_pages(file: "_File", ask: Pages, page: Page[Any]) -> AsyncIterator[bytes]:
+    """A file as it grows, up to EXPORT_MAX rows. Who goes away ends this between two pages; where the views fail, the
+    answer breaks off, so that nobody takes a part for the whole."""
+    count = 0
+    while True:
+        rows, cursor = page.rows[: EXPORT_MAX - count], page.next_cursor
+        count += len(rows)
+        piece = await asyncio.to_thread(file.with_rows, rows)
+        if piece:
+            yield piece
+        if cursor is None or count >= EXPORT_MAX:
+            break
+        page = await read(partial(ask, cursor, LIMIT_MAX))
+    piece = await asyncio.to_thread(file.end)
+    if piece:
+        yield piece
 
 
 def attachment(name: str) -> str:
@@ -252,47 +301,105 @@ def attachment(name: str) -> str:
     return f'attachment; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}")
 
 
-def _file(
-    words: Words,
-    found: Sequence[Any],
-    row: Callable[[Any], Row] | None,
-    columns: tuple[Column, ...],
-    sort: str,
-    form: str,
-) -> bytes:
-    rows: Sequence[Row] = found if row is None else [row(it) for it in found]
-    column = sorting_column(columns, sort)
-    if column is not None:
-        rows = sorted_by(words, rows, column, sort)
-    lines = _lines(words, rows, columns)
-    return _csv(lines) if form == "csv" else _xlsx(lines)
+class _File:
+    """A file in the making. What is sorted, and a book, can only be given out at the end; of the former all rows are
+    kept until then, of the latter what its library keeps."""
+
+    def __init__(
+        self,
+        words: Words,
+        columns: tuple[Column, ...],
+        sort: str,
+        form: str,
+        row: Callable[[Any], Row] | None,
+    ) -> None:
+        self._words: Final = words
+        self._columns: Final = columns
+        self._row: Final = row
+        self._sort: Final = sort
+        self._sorting: Final = sorting_column(columns, sort)
+        self._kept: Final[list[Row]] = []
+        figures = frozenset(number for number, column in enumerate(columns) if column.is_figure)
+        self._form: Final[_Csv | _Xlsx] = _Csv() if form == "csv" else _Xlsx(figures)
+        self._head: list[list[str]] = [[words.text(column.label) for column in columns]]
+
+    def with_rows(self, found: Sequence[Any]) -> bytes:
+        """Add what was found; gives the bytes that are ready."""
+        rows: Sequence[Row] = found if self._row is None else [self._row(it) for it in found]
+        if self._sorting is not None:
+            self._kept.extend(rows)
+            return b""
+        return self._written(rows)
+
+    def end(self) -> bytes:
+        """The bytes that are left."""
+        if self._sorting is None:
+            return self._form.end()
+        return self._written(sorted_by(self._words, self._kept, self._sorting, self._sort)) + self._form.end()
+
+    def _written(self, rows: Sequence[Row]) -> bytes:
+        head, self._head = self._head, []
+        lines = ([column.exported(self._words, row) for column in self._columns] for row in rows)
+        return self._form.add(chain(head, lines))
 
 
-def _lines(words: Words, rows: Sequence[Row], columns: tuple[Column, ...]) -> Iterator[list[str]]:
-    yield [words.text(column.label) for column in columns]
-    for row in rows:
-        yield [column.exported(words, row) for column in columns]
+class _Csv:
+    """Text. The mark at the head tells spreadsheets the encoding; without it Cyrillic letters come out as others."""
+
+    def __init__(self) -> None:
+        self._encoding = "utf-8-sig"
+
+    def add(self, lines: Iterable[list[str]]) -> bytes:
+        """Lines as they stand in the file."""
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows([_harmless(cell) for cell in line] for line in lines)
+        encoding, self._encoding = self._encoding, "utf-8"
+        return out.getvalue().encode(encoding)
+
+    def end(self) -> bytes:
+        """Nothing stands behind the lines."""
+        return b""
 
 
-def _csv(lines: Iterator[list[str]]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerows([_harmless(cell) for cell in line] for line in lines)
-    # The mark at the head tells spreadsheets the encoding; without it Cyrillic letters come out as others.
-    return out.getvalue().encode("utf-8-sig")
+class _Xlsx:
+    """A book of one sheet, its first line bold and always in sight. `figures`: the columns whose cells are numbers, so
+    that they can be added up; a number with more digits than a spreadsheet keeps exactly stays text."""
 
+    def __init__(self, figures: frozenset[int]) -> None:
+        self._figures: Final = figures
+        self._formats: Final[dict[int, Any]] = {}
+        self._out: Final = io.BytesIO()
+        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        self._book: Final = xlsxwriter.Workbook(self._out, options)
+        self._sheet: Final = self._book.add_worksheet()
+        self._bold: Final = self._book.add_format({"bold": True})
+        self._count = 0
 
-def _xlsx(lines: Iterator[list[str]]) -> bytes:
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    sheet = book.add_worksheet()
-    bold = book.add_format({"bold": True})
-    for at, line in enumerate(lines):
-        for column, cell in enumerate(line):
-            sheet.write_string(at, column, cell, bold if at == 0 else None)
-    sheet.freeze_panes(1, 0)
-    book.close()
-    return out.getvalue()
+    def add(self, lines: Iterable[list[str]]) -> bytes:
+        """Keep lines for the end."""
+        for line in lines:
+            for column, cell in enumerate(line):
+                if self._count and column in self._figures and _EXACT.fullmatch(cell):
+                    # As a Decimal: what stands in the file are its digits, by way of no float.
+                    self._sheet.write_number(self._count, column, Decimal(cell), self._with_decimals(cell))
+                else:
+                    self._sheet.write_string(self._count, column, cell, self._bold if self._count == 0 else None)
+            self._count += 1
+        return b""
+
+    def _with_decimals(self, cell: str) -> Any:
+        """The cell format that shows a number with as many decimals as it was given with."""
+        decimals = len(cell.partition(".")[2])
+        if decimals not in self._formats:
+            shown = f"0.{'0' * decimals}" if decimals else "0"
+            self._formats[decimals] = self._book.add_format({"num_format": shown})
+        return self._formats[decimals]
+
+    def end(self) -> bytes:
+        """The whole book."""
+        self._sheet.freeze_panes(1, 0)
+        self._book.close()
+        return self._out.getvalue()
 
 
 def _harmless(cell: str) -> str:
