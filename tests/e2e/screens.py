@@ -1,11 +1,9 @@
-"""Pictures of the public pages for the docs: `python -m tests.e2e.screens docs/tutorial/screens [--all]`.
+"""The few pictures of public pages that the tutorial shows: `python -m tests.e2e.screens docs/tutorial/screens`.
 
-Without `--all` the few that the tutorial shows; with it every page on a desk and a phone, light and dark, in both
-languages, to be looked at. Whatever stands on them is invented or from the scenario of December 2022.
+Whatever stands on them is invented or from the scenario of December 2022. Pictures of every page are the atlas's.
 """
 
 import argparse
-import itertools
 import tempfile
 from pathlib import Path
 
@@ -25,7 +23,6 @@ SHOWN = [
     ("goods", "ru", "light", 1280),
     ("offers", "en", "dark", 1280),
 ]
-ALL = [*itertools.product(PAGES, ("en", "ru"), ("light", "dark"), (1280, 390))]
 
 
 def take(browser: Browser, origin: str, folder: Path, wanted: list[tuple[str, str, str, int]]) -> None:
@@ -48,13 +45,12 @@ def main() -> None:
     """Start an exchange and a browser, and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--all", action="store_true")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, Exchange(Path(data)) as exchange, sync_playwright() as playwright:
         exchange.today(probe="", place="Brest")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        take(browser, exchange.origin, arguments.folder, ALL if arguments.all else SHOWN)
+        take(browser, exchange.origin, arguments.folder, SHOWN)
         browser.close()
 
 

@@ -1,23 +1,17 @@
-"""The desk's records in a browser: a company's whole way by clicking, no finding of axe, nothing too wide.
+"""The desk's records in a browser: a company's whole way by clicking, no finding of axe, nothing too wide."""
 
-With SCREENS naming a folder, pictures of every page are left there.
-"""
-
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.test_public import AXE, opened
+from tests.e2e.looking import LANGUAGES, enter, look_at, look_both_ways, opened
 from tests.gateway.house import API, PASSWORD, give, order
 from tests.web_desk.house import RecordsHouse
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [("en", "light", 1280), ("ru", "light", 390), ("ru", "dark", 1280), ("en", "dark", 390)]
 PAGES = {
     "participants": "/desk/participants",
     "participants-none": "/desk/participants?q=there-is-none",
@@ -86,42 +80,15 @@ def path_of(house: RecordsHouse, name: str) -> str:
     return path
 
 
-def enter(page: Page, house: RecordsHouse, name: str) -> None:
-    """Log in by the session that the house opened."""
-    house.enter(name)
-    token, _ = house.opened[name]
-    page.context.add_cookies([{"name": "kirmash_session", "value": token, "url": house.origin}])
-
-
-def look_at(page: Page, name: str) -> None:
-    """No finding of axe, nothing too wide; a picture where one is wanted."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    serious = [
-        (it["id"], it["help"], [node["html"][:160] for node in it["nodes"][:3]])
-        for it in found["violations"]
-        if it["impact"] in ("serious", "critical")
-    ]
-    folder = os.environ.get("SCREENS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-    assert not serious
-    assert wide <= 0, "the page scrolls sideways"
-
-
-@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_fits(
-    house: RecordsHouse, browser: Browser, name: str, language: str, theme: str, width: int
-) -> None:
-    with opened(browser, language, theme, width) as page:
+def test_a_page_is_accessible_and_fits(house: RecordsHouse, browser: Browser, name: str, language: str) -> None:
+    with opened(browser, language) as page:
         enter(page, house, "olga")
         answer = page.goto(house.origin + path_of(house, name), wait_until="load")
         assert answer is not None
         assert answer.status == 200
-        look_at(page, f"desk-{name}-{language}-{theme}-{width}")
+        look_both_ways(page, language)
 
 
 def test_a_company_from_its_name_to_its_first_payment_out(house: RecordsHouse, browser: Browser) -> None:
@@ -135,14 +102,14 @@ def test_a_company_from_its_name_to_its_first_payment_out(house: RecordsHouse, b
         page.locator("fieldset").get_by_label("broker").check()
         page.locator("main").get_by_role("button", name="Register").click()
         expect(page.locator("main [role=status]")).to_contain_text("is in the register as zelenyi-bor")
-        look_at(page, "walk-1-registered")
+        look_at(page)
         # The next step has the focus: Enter is enough.
         expect(page.locator(".next-step button")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.locator(".next-step")).to_contain_text("Accredited; now permit")
         page.get_by_label("Forest, export, Buy").check()
         page.get_by_label("Forest, export, Sell").check()
-        look_at(page, "walk-2-permit")
+        look_at(page)
         page.get_by_role("button", name="Save permissions").click()
         expect(page.locator("main [role=status]")).to_contain_text("2 changes are made")
         page.locator(".next-step").get_by_role("button", name="Appoint").click()
@@ -150,22 +117,22 @@ def test_a_company_from_its_name_to_its_first_payment_out(house: RecordsHouse, b
         page.locator(".next-step").get_by_label("Name").fill("Borisov Timber LLC")
         page.locator(".next-step").get_by_role("button", name="Register the client").click()
         expect(page.locator(".next-step h2")).to_have_text("Make a login")
-        look_at(page, "walk-3-login")
+        look_at(page)
         page.locator(".next-step").get_by_role("button", name="Make the login").click()
         name, password = (page.locator(".secret-once").nth(at).text_content() or "" for at in (0, 1))
         assert name == "zelenyi-bor-1"
         assert len(password) >= 12
-        look_at(page, "walk-4-secret")
+        look_at(page)
         page.get_by_role("button", name="Noted; go on").click()
         page.get_by_role("button", name="Money in").click()
         page.get_by_label("Amount").fill("250 000")
         page.get_by_label("Currency").select_option("USD")
         page.get_by_role("button", name="Check").click()
         expect(page.locator(".asked")).to_contain_text("250,000 USD")
-        look_at(page, "walk-5-asked")
+        look_at(page)
         page.get_by_role("button", name="Enter the money").click()
         expect(page.locator("#table-money")).to_contain_text("250,000.00")
-        look_at(page, "walk-6-money")
+        look_at(page)
 
         page.goto(f"{house.origin}/desk/participants/zelenyi-bor")
         expect(page.locator(".steps")).to_have_count(0)
@@ -174,7 +141,7 @@ def test_a_company_from_its_name_to_its_first_payment_out(house: RecordsHouse, b
         page.get_by_label("Currency").select_option("USD")
         page.get_by_role("button", name="Ask for it").click()
         expect(page.locator(".asked")).to_contain_text("ready to be paid")
-        look_at(page, "walk-7-withdrawal")
+        look_at(page)
         page.get_by_role("button", name="Paid: confirm").click()
         expect(page.locator(".asked")).to_contain_text("The money has left the exchange")
         # Going back shows what is, not what was: nothing can be confirmed twice.
@@ -198,7 +165,7 @@ def test_several_companies_are_pasted(house: RecordsHouse, browser: Browser) -> 
         page.locator("#several-lines").fill("Полоцк Стекло\tБеларусь\nKazan Steel LLC\tRU\tbroker\nEast Wind\tChina")
         page.get_by_role("button", name="Проверить").click()
         expect(page.locator("main tbody tr")).to_have_count(3)
-        look_at(page, "walk-b-several")
+        look_at(page)
         page.get_by_role("button", name="Зарегистрировать 3 компании").click()
         expect(page.locator("#table-participants")).to_contain_text("polotsk-steklo")
 
@@ -211,7 +178,7 @@ def test_two_operators_and_a_large_sum(house: RecordsHouse, browser: Browser) ->
         page.get_by_label("Currency").select_option("EUR")
         page.get_by_label("Note for the second operator").fill("payment order 4712")
         page.get_by_role("button", name="Check").click()
-        look_at(page, "walk-8-second")
+        look_at(page)
         page.get_by_role("button", name="Propose it").click()
         page.get_by_role("link", name="See the proposal").click()
         expect(page.get_by_role("button", name="Approve")).to_have_count(0)
@@ -219,7 +186,7 @@ def test_two_operators_and_a_large_sum(house: RecordsHouse, browser: Browser) ->
     with opened(browser, "ru", "dark", 390) as page:
         enter(page, house, "oleg")
         page.goto(address)
-        look_at(page, "walk-9-approve")
+        look_at(page)
         page.get_by_role("button", name="Подтвердить и исполнить").dblclick()
         expect(page.locator("main [role=status]").first).to_contain_text("Зачислено")
     assert [it["free"] for it in house.asked("/accounts", participant="alfa", currency="EUR")] == ["3000000.00"]
@@ -235,7 +202,7 @@ def test_mistakes_are_shown_at_their_fields(house: RecordsHouse, browser: Browse
         expect(page.locator("main [role=alert]")).to_contain_text("Пока не исполнено")
         expect(page.get_by_label("Участник")).to_have_attribute("aria-invalid", "true")
         expect(page.get_by_label("Участник")).to_have_value("alfa")
-        look_at(page, "walk-a-mistake")
+        look_at(page)
 
 
 def test_without_scripts_the_forms_work(house: RecordsHouse, browser: Browser) -> None:

@@ -1,34 +1,31 @@
-"""The operator's desk in browsers: a session planned, run, watched and ended by hand, beside a trader in another one.
-
-With SCREENS naming a folder, pictures of every page are left there.
-"""
+"""The operator's desk in browsers: a session planned, run, watched and ended by hand, beside a trader in another."""
 
 import datetime
-import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_public import AXE, opened
+from tests.e2e.looking import LANGUAGES, enter, look_both_ways, opened
 from tests.gateway.house import INSTRUMENT, SESSION, give
 from tests.web_desk.running import place, plan_session, rest, running_house
 from tests.web_terminal.house import TradersHouse
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [("en", "light", 1280), ("ru", "light", 390), ("ru", "dark", 1280), ("en", "dark", 390)]
 PAGES = {
     "home": "/desk",
     "sessions": "/desk/sessions",
     "plan": f"/desk/sessions-new?copy={SESSION}",
     "session": "/desk/sessions/timber-halted",
     "session-trading": f"/desk/sessions/{SESSION}",
+    "session-bands": f"/desk/sessions/{SESSION}/bands",
+    "session-band": f"/desk/sessions/{SESSION}/band?instrument={INSTRUMENT}",
+    "session-mass-cancel": f"/desk/sessions/{SESSION}/mass-cancel",
     "session-cancel": f"/desk/sessions/{SESSION}/cancel",
     "supervision": "/desk/supervision",
     "watch": f"/desk/supervision/{SESSION}",
@@ -73,44 +70,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TradersHouse]:
         yield made
 
 
-def enter(page: Page, house: TradersHouse, name: str) -> None:
-    """Log in by the session that the house opened."""
-    house.enter(name)
-    token, _ = house.opened[name]
-    page.context.add_cookies([{"name": "kirmash_session", "value": token, "url": house.origin}])
-
-
-def look_at(page: Page, name: str) -> None:
-    """No finding of axe, nothing too wide; a picture where one is wanted."""
-    page.wait_for_timeout(200)
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    folder = os.environ.get("SCREENS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-    serious = [
-        (it["id"], it["help"], [node["html"][:160] for node in it["nodes"][:3]])
-        for it in found["violations"]
-        if it["impact"] in ("serious", "critical")
-    ]
-    assert not serious
-    assert wide <= 0, "the page scrolls sideways"
-
-
-@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_fits(
-    house: TradersHouse, browser: Browser, name: str, language: str, theme: str, width: int
-) -> None:
+def test_a_page_is_accessible_and_fits(house: TradersHouse, browser: Browser, name: str, language: str) -> None:
     path = PAGES[name]
     if "{deal}" in path:
         path = path.format(deal=rest(house, "/deals", session=SESSION)["items"][-1]["number"])
-    with opened(browser, language, theme, width) as page:
+    with opened(browser, language) as page:
         enter(page, house, "olga")
         page.goto(house.origin + path, wait_until="load")
-        look_at(page, f"{name}-{language}-{theme}-{width}")
+        look_both_ways(page, language)
 
 
 def test_who_is_logged_in_stays_on_one_line(house: TradersHouse, browser: Browser) -> None:
@@ -134,6 +103,8 @@ def test_an_operator_runs_a_session(house: TradersHouse, browser: Browser) -> No
         for phase in ("Intake", "Opening", "Trading"):
             olga.goto(path)
             olga.get_by_role("button", name=f"Go on to “{phase}” now").click()
+            olga.wait_for_url("**/phase")
+            olga.get_by_role("button", name=f"Go on to “{phase}” now").click()
             expect(olga.locator(".phase-now .phase")).to_have_text(phase)
         olga.goto(f"{house.origin}/desk/supervision/by-hand")
         expect(olga.locator("[data-live-state]")).to_have_text("live")
@@ -147,7 +118,7 @@ def test_an_operator_runs_a_session(house: TradersHouse, browser: Browser) -> No
         _halt_and_resume(olga, alfa, path)
         olga.goto(f"{house.origin}/desk/supervision/by-hand")
         olga.locator(".watch-orders tr[data-order]").first.get_by_role("link", name="Cancel").click()
-        expect(olga.locator(".asked")).to_contain_text("7 leave the book")
+        expect(olga.locator(".asked")).to_contain_text("7 m³ leave the book")
         olga.get_by_label("Reason").fill("he asked by telephone")
         olga.get_by_role("button", name="Cancel the order").click()
         expect(olga.locator("main")).to_contain_text("he asked by telephone")
@@ -198,6 +169,8 @@ def _halt_and_resume(olga: Page, alfa: Page, path: str) -> None:
     olga.goto(path)
     olga.get_by_role("button", name="Announce the return").click()
     expect(olga.locator("main")).to_contain_text("is announced")
+    olga.get_by_role("button", name=re.compile("Return to “Trading” now")).click()
+    olga.wait_for_url("**/phase")
     olga.get_by_role("button", name=re.compile("Return to “Trading” now")).click()
     expect(olga.locator(".phase-now .phase")).to_have_text("Trading")
     expect(alfa.locator('[sse-swap="clock"]')).to_contain_text("Trading", timeout=2_000)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,8 @@ class Demo:
             said += line
             if "is over" in line:
                 break
+        # Nobody reads on what it says; a full pipe would stop it.
+        threading.Thread(target=self._process.stdout.read, name="demo's words", daemon=True).start()
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert found, said
         self.origin: Final = found[0]
@@ -87,7 +90,7 @@ class Demo:
     def stop(self) -> None:
         """End it."""
         self._process.send_signal(signal.SIGTERM)
-        self._process.communicate(timeout=60)
+        self._process.wait(timeout=60)
 
 
 @contextlib.contextmanager
@@ -221,6 +224,7 @@ def operator(page: Page, demo: Demo, shot: Shot) -> None:
     page.click('form[action$="/halt"] button[type=submit]')
     expect(page.locator('form[action$="/resume"]')).to_be_visible()
     shot(page, "halted")
+    page.click('main a[href$="/phase"]')
     page.click('form[action$="/phase"] button[type=submit]')
     expect(page.locator('form[action$="/resume"]')).to_have_count(0)
     page.goto(f"{demo.origin}/desk/participants/new")
