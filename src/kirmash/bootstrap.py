@@ -204,6 +204,32 @@ def add_login(
         identity.close()
 
 
+def reset_login(folder: Path, name: str, second_factor: bool) -> "Provisioned":
+    """`kirmash login reset`: a new one-time password for a login that is there, and with `second_factor` none of that
+    any more, while nobody or somebody serves the data folder. Its sessions end; its ids stay, so that nobody comes out
+    of it as another person (four eyes).
+
+    Raises ConfigError where there is no such login, StorageFailed.
+    """
+    import asyncio
+
+    from kirmash.identity import Identity, StoreFailed
+
+    if not (folder / IDENTITY_FILE).is_file():
+        raise ConfigError(f"login: {folder} has no logins")
+    try:
+        identity = Identity(folder / IDENTITY_FILE)
+    except StoreFailed as error:
+        raise StorageFailed(str(error)) from error
+    try:
+        found = identity.logins(name=name)
+        if not found:
+            raise ConfigError("login: there is no login of this name")
+        return asyncio.run(identity.reset(found[0].id, second_factor=second_factor))
+    finally:
+        identity.close()
+
+
 class DemoExchange:
     """A scenario's exchange in a new data folder: the real writer, whose clock is the time of the line it is given.
 

@@ -16,6 +16,7 @@ import kirmash
 
 if TYPE_CHECKING:
     from kirmash.config import Config
+    from kirmash.identity.access import Provisioned
 
 DONE: Final = 0
 WRONG_INPUT: Final = 2
@@ -413,19 +414,19 @@ def _given_again(arguments: argparse.Namespace) -> list[str]:
 # operator, login -------------------------------------------------------------------------------------------------
 
 
-def _provisioning_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("add",), help="add one")
+def _provisioning_arguments(parser: argparse.ArgumentParser, *more: str) -> None:
+    parser.add_argument("what", choices=("add", *more), help=" or ".join(("add one", *more)))
     parser.add_argument("name", metavar="NAME", help="what is typed to sign in")
     parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="data folder; made if it is not there")
     parser.add_argument("--language", choices=("en", "ru"), default="en", help="of messages (default: en)")
 
 
 def _login_arguments(parser: argparse.ArgumentParser) -> None:
-    _provisioning_arguments(parser)
-    roles = ("trader", "participant-admin", "auditor", "operator")
-    parser.add_argument("--role", choices=roles, required=True, help="what the login may do")
+    _provisioning_arguments(parser, "reset")
+    parser.add_argument("--role", choices=("trader", "participant-admin", "auditor", "operator"), help="of a new one")
     parser.add_argument("--participant", metavar="ID", help="whose trader or administrator it is")
     parser.add_argument("--trader", metavar="ID", help="the trader's id in the register, for the role trader")
+    parser.add_argument("--second-factor", action="store_true", help="reset: take the second factor away, too")
 
 
 def _add_operator(arguments: argparse.Namespace) -> int:
@@ -433,18 +434,36 @@ def _add_operator(arguments: argparse.Namespace) -> int:
 
 
 def _login(arguments: argparse.Namespace) -> int:
+    if arguments.what == "reset":
+        return _reset_login(arguments)
+    if arguments.role is None or arguments.second_factor:
+        raise CliError(WRONG_INPUT, "login add: needs --role, and has no second factor to take away")
     return _add_login(arguments, arguments.role, arguments.participant, arguments.trader)
+
+
+def _reset_login(arguments: argparse.Namespace) -> int:
+    from kirmash.bootstrap import reset_login
+
+    if any(it is not None for it in (arguments.role, arguments.participant, arguments.trader)):
+        raise CliError(WRONG_INPUT, "login reset: whose a login is stays as it is; name nothing but the login")
+    made = reset_login(arguments.data, arguments.name, arguments.second_factor)
+    _show_login(made)
+    if made.login.blocked:
+        print("The login is blocked and stays so, until an operator unblocks it.", file=sys.stderr)
+    return DONE
 
 
 def _add_login(arguments: argparse.Namespace, role: str, participant: str | None, trader: str | None) -> int:
     from kirmash.bootstrap import add_login
 
-    name: str = arguments.name
-    made = add_login(arguments.data, name, role, participant, trader, arguments.language)
-    print(f"login       {made.login.name} ({made.login.id}), role {role}")
+    _show_login(add_login(arguments.data, arguments.name, role, participant, trader, arguments.language))
+    return DONE
+
+
+def _show_login(made: "Provisioned") -> None:
+    print(f"login       {made.login.name} ({made.login.id}), role {made.login.role}")
     print(f"password    {made.password}")
     print("It is shown this once, and has to be changed at the first sign-in.", file=sys.stderr)
-    return DONE
 
 
 # schema ----------------------------------------------------------------------------------------------------------
@@ -475,7 +494,7 @@ _WORDS: Final[dict[str, _Word]] = {
     "backup": _Word("copy a data folder consistently, also while it is in use", _backup_arguments, _backup),
     "rebuild": _Word("make the views of a data folder anew from its journal", _rebuild_arguments, _rebuild),
     "operator": _Word("add an operator, with a one-time password", _provisioning_arguments, _add_operator),
-    "login": _Word("add a login, with a one-time password", _login_arguments, _login),
+    "login": _Word("add or reset a login, with a one-time password", _login_arguments, _login),
     "forget": _Word("destroy the key of a person's profile", _forget_arguments, _forget),
     "schema": _Word("print the JSON Schema of commands and events", _schema_arguments, _schema),
 }

@@ -112,6 +112,8 @@ def test_every_code_has_a_title_and_a_cure_in_both_languages() -> None:
         ("limit: must be at least 1", "limit: нужно не меньше 1"),
         ("set your clock; the server's clock shows 1768467600", "1768467600"),
         ("resume_at has to be 300 seconds after the announcement or later (PS-11.3)", "через 300 с"),
+        ("started from the journal's beginning, 0 records replayed, at record 77", "до записи 77"),
+        ("started from snapshot 12.snapshot, 3 records replayed, at record 77", "со снимка 12.snapshot"),
         ('add "@target-uri", or "@path" and "@query"', '"@path"'),
     ],
 )

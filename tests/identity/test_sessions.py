@@ -44,6 +44,49 @@ def test_an_idle_session_ends_after_half_an_hour(house: House) -> None:
         house.identity.resolve(opened.token)
 
 
+def test_looking_on_is_no_use(house: House) -> None:
+    """A page that is left open asks for ever whether its session stands; nobody has used it since."""
+    house.make("anna")
+    opened = house.enter("anna")
+    for _ in range(29):
+        house.clock.pass_seconds(60)
+        house.identity.check_standing(opened.who, use=False)
+        assert house.identity.resolve(opened.token, use=False) == opened.who
+    house.clock.pass_seconds(60)
+    with pytest.raises(SessionEnded):
+        house.identity.check_standing(opened.who, use=False)
+    with pytest.raises(SessionEnded):
+        house.identity.resolve(opened.token)
+
+
+def test_who_looks_on_hears_of_use_elsewhere_and_of_the_end(house: House) -> None:
+    """Used by a click in another tab it stands on for as long as from the click; revoked it ends at once."""
+    house.make("anna")
+    opened = house.enter("anna")
+    house.clock.pass_seconds(20 * 60)
+    house.identity.check_standing(opened.who, use=False)
+    house.identity.resolve(opened.token)
+    house.clock.pass_seconds(29 * 60)
+    house.identity.check_standing(opened.who, use=False)
+    house.clock.pass_seconds(60)
+    with pytest.raises(SessionEnded):
+        house.identity.check_standing(opened.who, use=False)
+    again = house.enter("anna")
+    house.identity.check_standing(again.who, use=False)
+    house.identity.revoke_session(again.who.login, again.who.session or "")
+    with pytest.raises(SessionEnded):
+        house.identity.check_standing(again.who, use=False)
+
+
+def test_who_gives_commands_uses_the_session_that_others_look_at(house: House) -> None:
+    house.make("anna")
+    opened = house.enter("anna")
+    for _ in range(12):
+        house.clock.pass_seconds(10 * 60)
+        house.identity.check_standing(opened.who, use=False)
+        house.identity.check_command(opened.who, "place_order")
+
+
 def test_no_session_is_older_than_twelve_hours(house: House) -> None:
     house.make("anna")
     opened = house.enter("anna")

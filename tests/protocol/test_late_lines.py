@@ -50,6 +50,31 @@ def test_lines_asked_for_at_the_end_are_those_made_with_each_record(source: str 
     assert by_commit == wanted
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_order_is_remembered_until_it_is_final(source: str | int) -> None:
+    """As the board does it: who presents for days must not grow with every order that there ever was."""
+    presenter = Presenter()
+    open_lots: dict[int, int] = {}
+    seen: set[int] = set()
+    for group in play(source, "native"):
+        for record, _ in group.records:
+            presenter.present(record)
+            for event in codec.decode_events(record.events):
+                if isinstance(event, e.OrderAccepted):
+                    open_lots[event.order] = event.quantity
+                    seen.add(event.order)
+                elif isinstance(event, e.OrderCancelled):
+                    del open_lots[event.order]
+                elif isinstance(event, e.DealMade):
+                    for order, left in ((event.buy_order, event.buy_open), (event.sell_order, event.sell_open)):
+                        open_lots[order] = left
+                        if not left:
+                            del open_lots[order]
+            assert all(presenter.instrument_of(order) is not None for order in open_lots)
+    assert len(seen) > len(open_lots)
+    assert {order for order in seen if presenter.instrument_of(order) is not None} == open_lots.keys()
+
+
 def test_a_reject_of_an_instrument_that_is_listed_later_keeps_its_first_words() -> None:
     """Its limits were said without a listing; asked for later, they still are."""
     place = c.PlaceOrder(session="s", instrument="i", side=Side.BUY, price="1", quantity="1")

@@ -239,3 +239,34 @@ def test_states_of_contracts_are_those_of_the_contracts(folder: Path) -> None:
         assert len({it.state for it in some}) > 1
         assert queries.contract_states([it.deal for it in some]) == {it.deal: it.state for it in some}
         assert queries.contract_states([]) == {}
+
+
+def test_names_are_asked_at_once_however_many_ids_there_are(folder: Path) -> None:
+    """One statement a kind for a page of any size; who is not there is left out."""
+    with Queries(folder / VIEWS_FILE) as queries:
+        deals = queries.deals(scope=None, limit=LIMIT_MAX).rows
+        orders = queries.orders(scope=None, limit=LIMIT_MAX).rows
+        companies = sorted({it.buyer for it in deals if it.buyer} | {it.participant for it in orders})
+        sessions = sorted({it.session for it in orders})
+        assert len(companies) > 5
+        assert queries._engine is not None
+        told: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.lstrip().startswith("SELECT"):
+                told.append(statement)
+
+        event.listen(queries._engine, "before_cursor_execute", note)
+        names = queries.company_names([*companies, "nobody"])
+        kinds = queries.session_kinds([*sessions, "none"])
+        places = queries.order_places([it.order for it in orders], scope=None)
+        assert len(told) == 3
+        assert names.keys() == set(companies)
+        for it in kinds:
+            plan = queries.session_phases(it.session)
+            assert it.begins == next(phase.planned for phase in plan if phase.phase != "SCHEDULED")
+        assert {it.session for it in kinds} == set(sessions)
+        assert places == {it.order: (it.session, it.instrument) for it in orders}
+        mine = orders[0].participant
+        own = queries.order_places([it.order for it in orders], scope=mine)
+        assert own.keys() == {it.order for it in orders if it.participant == mine}

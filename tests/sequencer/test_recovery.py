@@ -46,6 +46,16 @@ def test_snapshot_and_tail_are_the_full_replay(tmp_path: Path) -> None:
     assert "beginning" in long.said
 
 
+def test_where_it_started_stays_what_it_was(tmp_path: Path) -> None:
+    make_folder(tmp_path / "data", (4, 3))
+    found = recover(tmp_path / "data" / JOURNAL_FILE, stand_in)
+    said = found.said
+    assert f"at record {found.machine.number}" in said
+    decide(found.machine, commands(), 2)
+    assert found.machine.number > found.number
+    assert found.said == said
+
+
 def test_a_snapshot_with_follow_ups_owed_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.mkdir()

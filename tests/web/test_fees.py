@@ -22,6 +22,17 @@ def test_the_table_says_that_it_is_indicative_and_where_each_line_stands(
     assert answer.text.count("FEE-07") == 1
 
 
+def test_the_table_is_in_the_reader_s_language(exchange: Exchange) -> None:
+    english = exchange.client().get("/fees", headers={"Accept-Language": "en"}).text
+    assert "1 Jan 2005" in english
+    assert "old table of the industrial" in english
+    russian = exchange.client().get("/fees", headers={"Accept-Language": "ru"}).text
+    assert "1 янв 2005" in russian
+    assert "прежняя таблица" in russian
+    for other in ("old table", "sawn timber", "address deal", "2005-01-01"):
+        assert other not in russian
+
+
 def test_the_table_as_a_file(exchange: Exchange) -> None:
     answer = exchange.client().get("/fees?format=csv", headers={"Accept-Language": "en"})
     lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))

@@ -1,12 +1,14 @@
 """Every page in both languages: it answers, is well formed, keeps the policy, escapes what others wrote, leads on."""
 
 import re
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import html5lib
 import httpx
 import pytest
+from msgspec.structs import force_setattr
 
+from kirmash.config import DemoConfig, DemoLogin
 from kirmash.web.rendering import POLICY
 from tests.web.exchange import (
     BEAM,
@@ -318,8 +320,23 @@ def test_a_one_time_password_is_changed_first(exchange: Exchange) -> None:
     bad = client.post("/password", data=form | {"old": "no", "new": new, "again": new}, headers=BROWSER)
     assert bad.status_code == 401
     done = client.post("/password", data=form | {"old": PASSWORD, "new": new, "again": new}, headers=BROWSER)
-    assert (done.status_code, done.headers["location"]) == (303, "/")
+    assert (done.status_code, done.headers["location"]) == (303, "/desk")
     assert "Operator" in client.get("/", headers=BROWSER).text
+
+
+def test_who_asked_for_no_page_goes_to_his_work(exchange: Exchange) -> None:
+    assert enter(exchange, "alfa")[1].headers["location"] == "/terminal"
+    assert enter(exchange, "olga")[1].headers["location"] == "/desk"
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(exchange: Exchange) -> None:
+    client = exchange.client()
+    room = "/terminal/some-session"
+    page = urljoin(str(client.base_url), f"{room}?instrument=oil")
+    sent = client.post(f"{room}/orders", data={}, headers={**BROWSER, "Referer": page})
+    assert sent.headers["location"] == f"/login?next={quote(room + '?instrument=oil', safe='')}&why=needed"
+    other = client.post(f"{room}/orders", data={}, headers={**BROWSER, "Referer": "https://evil.example/terminal"})
+    assert other.headers["location"] == "/login?next=%2F&why=needed"
 
 
 # What stands on them ----------------------------------------------------------------------------------------------
@@ -352,15 +369,70 @@ def test_the_order_book_is_the_public_one(exchange: Exchange) -> None:
 def test_the_states_of_sessions_are_told(exchange: Exchange) -> None:
     assert "power cut" in get(exchange, "/").text
     assert "the seller withdrew" in get(exchange, f"/sessions/{CANCELLED}").text
-    assert "Stopped for now" in get(exchange, f"/sessions/{HALTED}").text
+    halted = get(exchange, f"/sessions/{HALTED}").text
+    assert "Trading is halted" in halted
+    clock = halted[halted.index('class="phase-clock"') : halted.index('class="phases"')]
+    assert "power cut" in clock
     assert "has not begun" in get(exchange, f"/sessions/{PLANNED}").text
-    assert "more was asked for at the price than offered" in get(exchange, f"/sessions/{OVER}").text
+    assert "demand exceeded supply at this price" in get(exchange, f"/sessions/{OVER}").text
 
 
 def test_goods_are_found_by_name_in_either_language_and_by_code(exchange: Exchange) -> None:
     for wanted in ("oak", "ДУБ", "4407", "oak-board"):
         assert "/goods/oak-board" in get(exchange, f"/goods?q={wanted}").text, wanted
     assert "/goods/oak-board" not in get(exchange, "/goods?q=spruce").text
+
+
+def test_goods_are_found_by_all_words_in_any_order_and_by_attributes(exchange: Exchange) -> None:
+    for wanted in ("board oak", "oak board", "дуб ДОСКИ", "4407 oak"):
+        assert "/goods/oak-board" in get(exchange, f"/goods?q={wanted}").text, wanted
+    for wanted in ("oak board steel", "board spruce"):
+        assert "/goods/oak-board" not in get(exchange, f"/goods?q={wanted}").text, wanted
+
+
+def test_a_page_that_is_not_there_is_called_so(exchange: Exchange) -> None:
+    for path in ("/there-is-none", "/sessions/there-is-none", "/goods/there-is-none"):
+        answer = exchange.client().get(path, headers={**BROWSER, "Accept-Language": "en"})
+        assert answer.status_code == 404
+        assert "<title>Not found" in answer.text
+        russian = exchange.client().get(path, headers={**BROWSER, "Accept-Language": "ru"})
+        assert "<title>Страница не найдена" in russian.text
+
+
+def test_sessions_stand_as_they_matter(exchange: Exchange) -> None:
+    order = {"SCHEDULED": 1, "CLOSED": 2, "CANCELLED": 2}
+    for path in ("/sessions", "/sessions?section=forest", "/sessions?format=csv"):
+        text = get(exchange, path).text
+        known = {it["session"]: it["phase"] for it in exchange.client().get("/api/v1/sessions").json()["items"]}
+        at = {name: found.start() for name in known if (found := re.search(rf"\b{name}\b", text))}
+        shown = [order.get(known[name], 0) for name in sorted(at, key=lambda name: at[name])]
+        assert shown == sorted(shown), path
+        assert {0, 1, 2} <= set(shown)
+
+
+def test_a_login_that_the_demo_shows_has_a_button(exchange: Exchange) -> None:
+    """By the login form and its token; and only where everything is invented."""
+    config = exchange.config
+    client = exchange.client()
+    before = config.demo
+    force_setattr(config, "demo", DemoConfig(logins=(DemoLogin("alfa", PASSWORD, "buyer"),)))
+    try:
+        page = client.get("/login?next=/offers", headers=BROWSER).text
+        assert '<button type="submit" form="login-form" formnovalidate name="demo" value="alfa"' in page
+        form = form_of(page) | {"demo": "alfa"}
+        assert client.post("/login", data=form | {"csrf": "0" * 64}, headers=BROWSER).status_code == 403
+        assert client.post("/login", data=form | {"demo": "beta"}, headers=BROWSER).status_code == 422
+        answer = client.post("/login", data=form, headers=BROWSER)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/offers")
+        force_setattr(config.exchange, "invented", False)
+        again = exchange.client()
+        page = again.get("/login", headers=BROWSER).text
+        assert 'name="demo"' not in page
+        refused = again.post("/login", data=form_of(page) | {"demo": "alfa"}, headers=BROWSER)
+        assert refused.status_code == 422
+    finally:
+        force_setattr(config, "demo", before)
+        force_setattr(config.exchange, "invented", True)
 
 
 def test_names_that_cannot_be_read_now_are_no_fault_of_ours(exchange: Exchange) -> None:

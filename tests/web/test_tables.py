@@ -259,14 +259,34 @@ def cells(text: str, table: str) -> list[list[str]]:
 
 def test_a_heading_sorts_by_its_link(exchange: Exchange) -> None:
     client = exchange.client()
-    for sort, turned in (("session", False), ("-session", True)):
-        found = [row[0] for row in cells(client.get(f"/sessions?sort={sort}", headers=BROWSER).text, "sessions")]
+    for sort, turned in (("mechanism", False), ("-mechanism", True)):
+        found = [row[3] for row in cells(client.get(f"/sessions?sort={sort}", headers=BROWSER).text, "sessions")]
         assert found == sorted(found, reverse=turned)
         assert len(found) >= 6
-    text = client.get("/sessions?sort=session&section=forest", headers=BROWSER).text
+    text = client.get("/sessions?sort=mechanism&section=forest", headers=BROWSER).text
     assert 'aria-sort="ascending"' in text
-    assert "sort=-session" in text
-    assert "sort=-session&amp;section=forest" in text, "the filter stays"
+    assert "sort=-mechanism&amp;section=forest" in text, "the filter stays"
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_sessions_are_sorted_by_their_time_or_by_their_ids(exchange: Exchange, language: str) -> None:
+    """A title names its day in words: sorted as text, 3 December would stand behind 14 November."""
+    client = exchange.client()
+    ids = [it["session"] for it in client.get("/api/v1/sessions").json()["items"]]
+    begins = {}
+    for name in ids:
+        plan = client.get(f"/api/v1/sessions/{name}").json()["phases"]
+        begins[name] = next(it["planned"] for it in plan if it["phase"] != "SCHEDULED")
+
+    def shown(sort: str) -> list[str]:
+        text = client.get(f"/sessions?sort={sort}", headers=BROWSER | {"Accept-Language": language}).text
+        return [row[0].rsplit(" ", 1)[1] for row in cells(text, "sessions")]
+
+    assert shown("session") == sorted(ids)
+    by_time = shown("session_title")
+    assert set(by_time) == set(ids)
+    assert [begins[name] for name in by_time] == sorted(begins.values())
+    assert shown("-session_title")[0] == max(begins, key=lambda name: (begins[name], name))
 
 
 def test_filters_choose(exchange: Exchange) -> None:
@@ -274,7 +294,7 @@ def test_filters_choose(exchange: Exchange) -> None:
     over = cells(client.get("/sessions?state=over", headers=BROWSER).text, "sessions")
     assert {row[4] for row in over} == {"Closed", "Cancelled"}
     call = cells(client.get("/sessions?mechanism=call", headers=BROWSER).text, "sessions")
-    assert [row[0] for row in call] == [OVER]
+    assert [row[0] for row in call] == [f"Forest, export · 14 Dec 2022, 06:00 {OVER}"]
     buys = cells(client.get("/offers?side=buy&q=fca+minsk", headers=BROWSER).text, "offers")
     assert {row[0] for row in buys} == {"Buy"}
     assert {row[2] for row in buys} == {"FCA Minsk"}
@@ -293,7 +313,20 @@ def test_what_is_taken_along_is_what_is_shown(exchange: Exchange) -> None:
     deals = client.get(f"/sessions/{OVER}?table=deals&instrument=pine-changsha&format=csv").content.decode("utf-8-sig")
     assert sum(int(line["Quantity"]) for line in csv.DictReader(io.StringIO(deals))) == 6_220
     russian = client.get("/sessions?format=csv", headers={"Accept-Language": "ru"}).content.decode("utf-8-sig")
-    assert russian.startswith("Сессия,Секция")
+    assert russian.startswith("Сессия;Код сессии;"), "name and id are two columns"
+    assert len({len(it) for it in csv.reader(io.StringIO(russian), delimiter=";")}) == 1
+
+
+def test_russian_spreadsheets_get_their_own_signs() -> None:
+    """Excel in Russian splits a line at semicolons and takes a comma for the decimal sign; English stays as it is."""
+    rows = [{"name": "98.5; a=b", "price": "-1234.50", "at": "2022-01-02T00:00:00Z"}]
+    call = Call(Request({"type": "http"}), None, "ru", {}, TableQuery(), None, b"")
+    for words, line in (
+        (Words("ru", WORDS.zone), '"98.5; a=b";-1234,50;2022-01-02T00:00:00Z'),
+        (WORDS, "98.5; a=b,-1234.50,2022-01-02T00:00:00Z"),
+    ):
+        made = asyncio.run(exported(words, call, rows, COLUMNS, "t", "csv"))
+        assert bytes(made.body).decode("utf-8-sig").splitlines()[1] == line
 
 
 def test_a_sheet_holds_figures_as_numbers_and_all_else_as_text(exchange: Exchange) -> None:

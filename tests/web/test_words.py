@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kirmash.messages.rejects import Reason
+from kirmash.web.titles import SessionName
 from kirmash.web.words import Words
 
 EN, RU = (Words(language, ZoneInfo("Europe/Minsk")) for language in ("en", "ru"))
@@ -65,8 +66,43 @@ def test_what_nobody_has_a_word_for_stands_as_it_is() -> None:
     assert RU.country("XX") == "XX"
 
 
+def test_values_of_attributes_are_words_or_measures() -> None:
+    assert [EN.attribute(it) for it in ("pine", "12 mm", "50x5 mm", "1.5 %", "S500")] == [
+        "pine",
+        "12\u202fmm",
+        "50x5\u202fmm",
+        "1.5\u202f%",
+        "S500",
+    ]
+    assert [RU.attribute(it) for it in ("pine", "12 mm", "11.7 m", "1.5 %", "12 miles", "mm")] == [
+        "сосна",
+        "12\u202fмм",
+        "11,7\u202fм",
+        "1,5\u202f%",
+        "12 miles",
+        "mm",
+    ]
+
+
 def test_every_reject_reason_is_explained_in_both_languages() -> None:
     for reason in Reason:
         assert all(EN.reason(reason))
         assert all(RU.reason(reason))
         assert EN.reason(reason) != RU.reason(reason)
+
+
+def test_a_session_is_called_by_what_it_is_and_when_it_begins() -> None:
+    """In the exchange's zone, which is three hours ahead; with the year where it is another than the present one."""
+    year = datetime.datetime.now(datetime.UTC).astimezone(EN.zone).year
+    at = f"{year}-11-21T19:36:00.000000000Z"
+    assert EN.session("metal", "domestic", at) == "Metal, domestic · 21 Nov, 22:36"
+    assert RU.session("metal", "domestic", at) == "Металлопродукция, внутренний рынок · 21 ноя, 22:36"
+    assert EN.session("metal", "export", "2022-12-31T21:30:00Z") == "Metal, export · 1 Jan 2023, 00:30"
+    assert EN.session("gems", "barter", None) == "gems, barter", "what operators call a section stands as it is"
+
+
+def test_a_replay_says_so_in_its_title_once() -> None:
+    name = SessionName("lumber-1", "forest", "export", None, historical=True)
+    assert name.title(EN) == "Forest, export · historical replay"
+    assert name.title(RU) == "Лесопродукция, экспорт · историческая, повтор"
+    assert SessionName("x-1").title(RU) == "x-1", "of one that nobody knows there is only its id"

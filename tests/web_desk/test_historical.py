@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from kirmash.config import DemoConfig
-from tests.gateway.house import INSTRUMENT, give
+from tests.gateway.house import INSTRUMENT, SESSION, give
 from tests.web_desk.running import PHASES, RunningHouse, form_at, shown
 from tests.web_terminal.house import TradersHouse, text_of
 
@@ -49,6 +49,20 @@ def test_it_is_marked_wherever_it_stands(house: TradersHouse, language: str) -> 
         assert "tag-historical" in shown(olga, path).text
     for path in ("/desk/sessions/timber-1", "/desk/supervision/timber-1"):
         assert "tag-historical" not in shown(olga, path).text
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "historical replay"), ("ru", "историческая, повтор")])
+def test_the_front_page_marks_it_and_no_other(house: TradersHouse, language: str, said: str) -> None:
+    page = house.anonymous().get("/", headers={"Accept": "text/html", "Accept-Language": language})
+    lines = {
+        name: line
+        for line in page.text.split('<li class="session-line">')[1:]
+        for name in (REPLAY, SESSION)
+        if f'href="/sessions/{name}"' in line.split("</li>")[0]
+    }
+    assert lines.keys() == {REPLAY, SESSION}
+    assert said in lines[REPLAY].split("</li>")[0]
+    assert said not in lines[SESSION].split("</li>")[0]
 
 
 def test_a_visitors_order_is_refused_with_the_reason(house: TradersHouse) -> None:

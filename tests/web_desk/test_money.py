@@ -62,9 +62,10 @@ def test_a_sum_as_people_of_the_language_write_it(records: RecordsHouse) -> None
     ("fields", "status", "field", "says"),
     [
         ({"amount": ""}, 400, "amount", "This is needed"),
-        ({"amount": "much"}, 400, "amount", "decimal text"),
+        ({"amount": "much"}, 400, "amount", "cannot be read as a figure"),
         ({"amount": "0"}, 400, "amount", "above 0"),
-        ({"amount": "-5"}, 400, "amount", "decimal text"),
+        ({"amount": "-5"}, 400, "amount", "cannot be read as a figure"),
+        ({"amount": "12.500,50"}, 400, "amount", "in one way only"),
         ({"amount": "1.005"}, 409, "amount", "minor"),
         ({"amount": "5", "participant": "nobody"}, 409, "participant", "No participant is registered"),
         ({"amount": "5", "client": "c-gamma"}, 409, "client", "client"),
@@ -280,6 +281,13 @@ def test_a_contract_ends_and_its_deposit_is_released(
     assert "contract_not_open" in over.text
     assert olga.get("/desk/contracts/999999").status_code == 404
     assert olga.get("/desk/contracts/x").status_code == 404
+
+
+def test_a_list_of_ones_money_leads_to_forms_with_him_in_them(olga: httpx.Client) -> None:
+    page = olga.get("/desk/money", params={"participant": "alfa"}).text
+    for form in ("/desk/money/credit", "/desk/withdrawals/new"):
+        assert f'href="{form}?participant=alfa"' in page
+        assert f'href="{form}"' in olga.get("/desk/money").text
 
 
 def test_lists_of_money(olga: httpx.Client) -> None:

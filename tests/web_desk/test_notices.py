@@ -144,7 +144,9 @@ def test_an_auditor_reads_them_without_a_form(house: TradersHouse) -> None:
     for path in (PATH, f"{PATH}/1"):
         assert 'method="post" action="/desk' not in shown(anton, path).text
     assert anton.get(f"{PATH}/999").status_code == 404
-    assert "op-" in anton.get(f"{PATH}?format=csv").text
+    exported = anton.get(f"{PATH}?format=csv").text
+    assert ",olga," in exported, "who wrote it, by the name of his login"
+    assert "op-" not in exported
 
 
 def test_a_backup_holds_them(house: TradersHouse, tmp_path: Path) -> None:

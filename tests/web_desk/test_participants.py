@@ -123,6 +123,12 @@ def test_a_double_click_does_nothing_twice(records: RecordsHouse, olga: httpx.Cl
     assert len(records.asked("/permissions", participant="twice-sent")) == 2
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_login_is_first_offered_in_the_language_of_the_page(records: RecordsHouse, language: str) -> None:
+    page = records.browser("olga", language).get("/desk/participants/alfa")
+    assert form_to(page, "/desk/participants/alfa/logins").fields["language"] == language
+
+
 def test_the_same_click_shows_the_same_password(records: RecordsHouse, olga: httpx.Client) -> None:
     path = "/desk/participants/alfa"
     form = form_to(olga.get(path), f"{path}/logins")
@@ -187,6 +193,15 @@ def test_a_trader_is_withdrawn(records: RecordsHouse, olga: httpx.Client) -> Non
     [trader] = records.asked("/traders", trader="delta-extra")
     assert trader["active"] is False
     assert olga.get("/desk/traders/nobody/withdraw").status_code == 404
+
+
+def test_the_name_of_a_person_is_not_taken_for_a_traders_id(records: RecordsHouse, olga: httpx.Client) -> None:
+    path, before = "/desk/participants/delta", records.published()
+    answer = form_to(olga.get(path), f"{path}/traders").post(olga, trader="Иванов И. И.")
+    assert answer.status_code == 422
+    assert "stays in the journal for ever" in text_of(answer)
+    assert 'value="Иванов И. И."' in answer.text, "kept as it was typed"
+    assert records.published() == before
 
 
 def test_the_kill_switch_stops_and_lets_go_on(records: RecordsHouse, olga: httpx.Client) -> None:
@@ -390,11 +405,11 @@ def test_several_companies_are_pasted_checked_and_registered(records: RecordsHou
         ("", "This is needed"),
         ("Good One\nHouse of alfa;BY;visitor;;alfa", "taken"),
         ("Good One\nGood One", "stands in a line above"),
-        ("Good One;Atlantis", "two capital letters"),
+        ("Good One;Atlantis", "Country: There is no such country"),
         ("Good One;BY;pirate", "must be one of"),
         ("Good One;BY;visitor;;a/b", "cannot hold a slash"),
         ("Good One;BY;visitor;;new", "cannot hold a slash"),
-        (";BY", "needed"),
+        (";BY", "✕ Name: This is needed"),
         ("\n".join(f"Company {n}" for n in range(51)), "at most 50"),
     ],
 )

@@ -8,14 +8,19 @@ import html5lib
 import pytest
 
 from kirmash.gateway.readiness import Readiness
+from kirmash.gateway.routes import PAGE
 from kirmash.messages import codec
 from kirmash.messages.commands import FOLLOW_UPS
 from kirmash.messages.kinds import ActorKind, CancelReason, Decider, OrderState
 from kirmash.protocol.shapes import COMMANDS
+from kirmash.web import Site
+from kirmash.web.desk import PAGES as SECTIONS
+from kirmash.web.desk import section_of
 from kirmash.web.rendering import POLICY
 from kirmash.web.texts import catalog
-from tests.gateway.house import SESSION, give, order
+from tests.gateway.house import INSTRUMENT, SESSION, give, order
 from tests.web_desk.running import place, plan_session, running_house, shown
+from tests.web_desk.test_records_language import PAGES as RECORDS_PAGES
 from tests.web_terminal.house import TradersHouse
 
 PAGES = (
@@ -25,6 +30,11 @@ PAGES = (
     f"/desk/sessions-new?copy={SESSION}",
     f"/desk/sessions/{SESSION}",
     "/desk/sessions/halted-1",
+    f"/desk/sessions/{SESSION}/bands",
+    f"/desk/sessions/{SESSION}/band?instrument={INSTRUMENT}",
+    f"/desk/sessions/{SESSION}/mass-cancel",
+    f"/desk/sessions/{SESSION}/mass-cancel?side=sell",
+    f"/desk/sessions/{SESSION}/phase",
     f"/desk/sessions/{SESSION}/cancel",
     "/desk/supervision",
     f"/desk/supervision/{SESSION}",
@@ -45,10 +55,24 @@ PAGES = (
     "/notices",
 )
 KNOWN = (
-    r"Kirmash|Europe/Minsk|UTC|English|API|CSV|XLSX|JSON|WebSocket|USD|timber|House of|kirmash (?:verify|backup)"
+    r"Kirmash|Europe/Minsk|UTC|English|API|CSV|XLSX|JSON|WebSocket|USD|timber|House of|Client|kirmash (?:verify|backup)"
     r"|[a-z]+-[a-z0-9-]+|alfa|beta|gamma|delta|FCA|Minsk|kirmash rebuild|(?:PS|ACC|TRD|BND|DEP|BRK|ORD)-[\d.]+|Pine"
     r"|docs/guides/check-a-journal\.md|journal\.db|--[a-z]+(?:-[a-z]+)?|reference"
 )
+
+
+SECTION_OF = {
+    **{name: name for name in ("sessions", "supervision", "participants", "goods", "money", "proposals", "notices")},
+    **{name: name for name in ("journal", "health")},
+    "sessions-new": "sessions",
+    "orders": "supervision",
+    "deals": "supervision",
+    "journal-checking": "journal",
+    **dict.fromkeys(("traders", "clients", "logins", "switches"), "participants"),
+    "instruments": "goods",
+    **dict.fromkeys(("withdrawals", "statement", "contracts"), "money"),
+}
+"""To which section a page belongs, by the word behind /desk/."""
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +142,40 @@ def test_every_name_that_can_come_has_a_text(language: str) -> None:
     assert len(lamps) == 4
     for name in (*lamps, "core", "feed", "snapshot", "wal"):
         assert all(f"run.lamp.{name}.{part}" in texts for part in ("good", "bad", "means", "do"))
+
+
+def desk_pages(house: TradersHouse) -> list[str]:
+    routes = [it for it in Site(house.services).routes if it.method == "GET" and it.media_type == PAGE]
+    found = [it.path for it in routes if it.path.split("/")[1] == "desk"]
+    assert len(found) > 40
+    return found
+
+
+def test_every_page_of_the_desk_is_tried_here_or_with_the_records(house: TradersHouse) -> None:
+    tried = [it.split("?")[0] for it in (*PAGES, *RECORDS_PAGES)]
+    for path in desk_pages(house):
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+        assert any(re.fullmatch(pattern, it) for it in tried), path
+
+
+def test_every_page_of_the_desk_belongs_to_a_section(house: TradersHouse) -> None:
+    for path in desk_pages(house):
+        word = [*path.split("/"), ""][2]
+        wanted = f"/desk/{SECTION_OF[word]}" if word else "/desk"
+        assert section_of(path) == wanted
+        assert wanted in dict(SECTIONS)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_section_of_a_page_is_marked_and_no_other(house: TradersHouse, path: str) -> None:
+    page = shown(house.browser("olga"), path.format(rejected=house.rejected))  # type: ignore[attr-defined]
+    tabs = page.text.rpartition("desk-nav")[2].partition("</nav>")[0]
+    marked = re.findall(r'<a href="([^"]+)" aria-current="true">', tabs)
+    word = [*path.partition("?")[0].split("/"), ""][2]
+    assert marked == ([] if path == "/notices" else [f"/desk/{SECTION_OF[word]}" if word else "/desk"])
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Fill in the form from it"), ("ru", "Заполнить форму по ней")])
+def test_the_button_of_a_copy_says_what_it_does(house: TradersHouse, language: str, word: str) -> None:
+    text = shown(house.browser("olga", language), "/desk/sessions-new").text
+    assert re.findall(r"<button[^>]*>([^<]*)</button>", text.split('class="filters"')[1])[0] == word

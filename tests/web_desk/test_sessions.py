@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kirmash.web.desk_plan import percent_of, ppm_of
+from kirmash.web.desk_plan import id_of_copy, percent_of, ppm_of
 from tests.gateway.house import INSTRUMENT, SESSION, give
 from tests.web_desk.running import (
     PHASES,
@@ -21,7 +21,7 @@ from tests.web_desk.running import (
     send,
     shown,
 )
-from tests.web_terminal.house import TradersHouse, text_of
+from tests.web_terminal.house import TradersHouse, forms_of, text_of
 
 MINSK = ZoneInfo("Europe/Minsk")
 NEW = "/desk/sessions-new"
@@ -116,6 +116,21 @@ def test_an_earlier_session_is_held_again(house: TradersHouse) -> None:
     assert clocks[0] == clocks[1]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "series"),
+    [
+        ("weekly-2026-01-05", "weekly"),
+        ("metals-2026-11-21-195132", "metals"),
+        ("metals-20261121-195132", "metals"),
+        ("metals-195132-2026-11-22", "metals-195132"),
+        ("grade-2", "grade-2"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_session_held_again_is_called_by_its_series_and_day(earlier: str, series: str) -> None:
+    assert id_of_copy(earlier, datetime.date(2026, 12, 1)) == f"{series}-2026-12-01"
+
+
 def test_the_form_grows_and_checks_without_planning(house: TradersHouse) -> None:
     olga = house.browser("olga")
     form = form_at(shown(olga, NEW), NEW)
@@ -132,7 +147,7 @@ def test_the_form_grows_and_checks_without_planning(house: TradersHouse) -> None
 def test_a_session_goes_on_from_the_phase_that_was_seen(house: TradersHouse) -> None:
     plan_session(house, "moving", "SCHEDULED")
     olga, path = house.browser("olga"), "/desk/sessions/moving"
-    form = form_at(shown(olga, path), f"{path}/phase")
+    form = form_at(shown(olga, f"{path}/phase"), f"{path}/phase")
     assert (form.fields["from"], form.fields["to"]) == ("SCHEDULED", "INTAKE")
     followed(olga, form.post(olga))
     assert rest(house, "/sessions/moving")["session"]["phase"] == "INTAKE"
@@ -141,6 +156,24 @@ def test_a_session_goes_on_from_the_phase_that_was_seen(house: TradersHouse) -> 
     assert late.status_code == 409
     assert "PS-11.1" in text_of(late)
     assert rest(house, "/sessions/moving")["session"]["phase"] == "INTAKE"
+
+
+def test_a_phase_by_hand_takes_a_page_that_says_what_will_happen(house: TradersHouse) -> None:
+    plan_session(house, "asking", "TRADING")
+    place(house, "alfa", "asking", "sell", "100.00", "3")
+    olga, path = house.browser("olga"), "/desk/sessions/asking"
+    page = shown(olga, path)
+    assert f'href="{path}/phase"' in page.text
+    assert not [form for form in forms_of(page) if form.action == f"{path}/phase"]
+    asked = shown(olga, f"{path}/phase")
+    text = text_of(asked)
+    # On entering CLOSING every open order expires (PS-1.6).
+    assert "1 open order is cancelled" in text
+    assert "no way back" in text
+    assert rest(house, "/sessions/asking")["session"]["phase"] == "TRADING"
+    assert "будет снята 1 открытая заявка" in text_of(shown(house.browser("olga", "ru"), f"{path}/phase"))
+    followed(olga, form_at(asked, f"{path}/phase").post(olga))
+    assert rest(house, "/sessions/asking")["session"]["phase"] == "CLOSING"
 
 
 def test_what_the_timetable_will_do_is_told(house: TradersHouse) -> None:
@@ -174,7 +207,7 @@ def test_halt_and_resume_with_the_notice(house: TradersHouse) -> None:
     # What is proposed at first is a time that keeps the notice.
     followed(olga, send(olga, path, f"{path}/halt", reason="not yet"))
     followed(olga, send(olga, path, f"{path}/resume"))
-    followed(olga, send(olga, path, f"{path}/phase"))
+    followed(olga, send(olga, f"{path}/phase", f"{path}/phase"))
     assert rest(house, "/sessions/halting")["session"]["phase"] == "TRADING"
 
 

@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Iterator
+from csv import DictReader
+from io import StringIO
 from urllib.parse import urljoin
 
 import httpx
@@ -98,13 +100,13 @@ def test_orders_and_deals_stand_there_with_every_name(house: TradersHouse) -> No
     page = shown(house.browser("olga"), WATCH)
     orders = page.text.split('sse-swap="orders"')[1].split("</section>")[0]
     row = next(it for it in orders.split("<tr") if f'data-order="{resting}"' in it)
-    for name in ("delta", "c-delta", "t-delta", "80.00"):
+    for name in (">House of delta</a>", "delta", "c-delta", "t-delta", "80.00", "USD", "m³"):
         assert name in row
     assert f'href="/desk/orders/{resting}/cancel"' in row
     assert f'data-order="{sold}"' in orders
     assert f'data-order="{bought}"' not in orders, "it was filled"
     deals = page.text.split('sse-swap="deals"')[1].split("</section>")[0]
-    for name in ("alfa", "t-alfa", "gamma", "c-gamma", "t-gamma", "120.00"):
+    for name in ("House of alfa", "t-alfa", "House of gamma", "gamma", "c-gamma", "t-gamma", "120.00", "USD"):
         assert name in deals
 
 
@@ -204,7 +206,9 @@ def test_an_order_is_cancelled_for_its_participant_with_a_reason(house: TradersH
     number = place(house, "beta", "cancels", "buy", "100.00", "10")
     olga, path = house.browser("olga"), f"/desk/orders/{number}/cancel"
     asked = text_of(shown(olga, path))
-    assert "10 leave the book" in asked
+    assert "10 m³ leave the book" in asked
+    assert "House of beta beta" in asked, "the company's name beside its id"
+    assert "Pine, FCA Minsk timber" in asked
     assert "free deposit is then" in asked
     empty = send(olga, path, path, reason="  ")
     assert empty.status_code == 422
@@ -213,7 +217,7 @@ def test_an_order_is_cancelled_for_its_participant_with_a_reason(house: TradersH
     first, second = (form.post(olga, reason="he asked by telephone") for _ in range(2))
     assert first.headers["location"] == second.headers["location"]
     page = followed(olga, first)
-    assert "he asked by telephone" in text_of(page)
+    assert "he asked by telephone olga" in text_of(page), "with the name of the operator's login"
     cancelled = rest(house, f"/orders/{number}")
     assert cancelled["state"] == "requested"
     record = rest(house, f"/journal/{cancelled['number']}")
@@ -239,6 +243,10 @@ def test_a_deal_is_annulled_by_two(house: TradersHouse) -> None:
     assert rest(house, f"/contracts/{deal}")["state"] == "forming"
     waiting = [it for it in rest(house, "/proposals", state="open")["items"] if it["body"].get("deal") == deal]
     assert len(waiting) == 1
+    told = shown(olga, f"/desk/deals/{deal}")
+    assert "annulment was proposed" in text_of(told)
+    assert f'href="/desk/proposals/{waiting[0]["id"]}"' in told.text
+    assert f'href="{path}"' not in told.text, "nobody is led to propose it again"
     assert house.enter("oleg").post(f"/api/v1/proposals/{waiting[0]['id']}/approve").status_code == 200
     deadline = time.monotonic() + 5
     while rest(house, f"/contracts/{deal}")["state"] != "annulled":
@@ -257,7 +265,11 @@ def test_all_orders_and_deals_as_tables_and_files(house: TradersHouse) -> None:
         assert 'aria-sort="descending"' in page.text
         csv = olga.get(f"{WATCH}/{what}?format=csv")
         assert csv.headers["content-type"].startswith("text/csv")
-        assert "alfa" in csv.text
+        lines = list(DictReader(StringIO(csv.content.decode("utf-8-sig"))))
+        whose = "Participant" if what == "orders" else "Seller"
+        found = next(it for it in lines if it[f"{whose} id"] == "alfa")
+        assert found[whose] == "House of alfa", "name and id are two columns"
+        assert (found["Good"], found["Unit"], found["Currency"]) == ("Pine, FCA Minsk", "m³", "USD")
         assert olga.get(f"{WATCH}/{what}?format=xlsx").content.startswith(b"PK")
         assert olga.get(f"{WATCH}/{what}?format=exe").status_code == 400
         assert "fits this" in text_of(shown(olga, f"{WATCH}/{what}?participant=none"))
@@ -312,7 +324,7 @@ def test_an_order_from_before_the_gateway_is_named_too(house: TradersHouse) -> N
     give(house.enter("t-alfa"), "cancel_order", order=number)
     house.settled()
     text = text_of(shown(house.browser("olga"), WATCH))
-    assert re.search(rf"Order {number} of alfa cancelled, 5: on request", text)
+    assert re.search(rf"Order {number} of House of alfa \(alfa\) cancelled, 5 m³: on request", text)
 
 
 def _objects(site: object) -> list[object]:

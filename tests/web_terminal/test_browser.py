@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 import tests.e2e.conftest as chromium
-from tests.web_terminal.house import ROOM, TradersHouse, clear, open_orders, place
+from tests.web_terminal.house import PRICED_ROOM, ROOM, TradersHouse, clear, open_orders, place
 
 AXE = Path(chromium.__file__).parent.joinpath("vendor", "axe.min.js").read_text(encoding="utf-8")
 pytestmark = pytest.mark.browser
@@ -66,7 +66,7 @@ def test_a_deal_between_two_browsers_is_seen_without_reload(house: TradersHouse,
         send(alfa, "sell", "100.00", "5")
         expect(beta.locator("#part-depth")).to_contain_text("100.00")
         send(beta, "buy", "100.00", "5")
-        expect(beta.locator("#answer")).to_contain_text(re.compile(r"Deal \d+: buy 5 at 100\.00"))
+        expect(beta.locator("#answer")).to_contain_text(re.compile(r"Deal \d+: buy 5 m³ at 100\.00"))
         expect(alfa.locator("#part-deals tbody tr")).to_have_count(before + 1, timeout=5_000)
         expect(alfa.locator("#part-orders")).to_contain_text("No open order", timeout=5_000)
         assert alfa.url == beta.url == house.origin + ROOM
@@ -79,7 +79,7 @@ def test_a_connection_lost_in_the_middle_of_a_ticket_gives_one_order(house: Trad
         send(page, "sell", "101.00", "5")
         expect(page.locator("#answer")).to_contain_text("sent again by itself")
         page.context.set_offline(False)
-        expect(page.locator("#answer")).to_contain_text("accepted: sell 5 at 101.00", timeout=15_000)
+        expect(page.locator("#answer")).to_contain_text("accepted: sell 5 m³ at 101.00", timeout=15_000)
     assert len(open_orders(house, "alfa")) == 1
 
 
@@ -100,9 +100,36 @@ def test_an_answer_that_was_lost_is_asked_for_again_without_a_second_order(
 
         page.route("**/orders", lose)
         send(page, "sell", "102.00", "5")
-        expect(page.locator("#answer")).to_contain_text("accepted: sell 5 at 102.00", timeout=15_000)
+        expect(page.locator("#answer")).to_contain_text("accepted: sell 5 m³ at 102.00", timeout=15_000)
         assert lost
     assert len(open_orders(house, "alfa")) == 1
+
+
+def test_another_price_takes_the_answer_to_a_far_one_back(house: TradersHouse, browser: Browser) -> None:
+    with visiting(house, browser, "t-alfa", PRICED_ROOM) as page:
+        button, hint = page.locator("button.send"), page.locator("[data-far-hint]")
+        page.fill("#field-price", "250.00")
+        expect(hint).to_be_visible()
+        send(page, "sell", "250.00", "1")
+        expect(button).to_have_text("Yes, at this price")
+        page.fill("#field-price", "260.00")
+        expect(button).to_have_text("Send the order")
+        expect(page.locator('#ticket-form input[name="confirmed"]')).to_have_count(0)
+        button.click()
+        expect(page.locator("#answer")).to_contain_text("260.00 is 160 %")
+        # Of an order that would be refused the page says so, and does not promise a question.
+        page.fill("#field-price", "250.001")
+        expect(page.locator("#preview .notice-warning")).to_be_visible(timeout=10_000)
+        expect(hint).to_be_hidden()
+    assert not open_orders(house, "alfa")
+
+
+def test_on_a_phone_the_ticket_stands_above_book_and_deals(house: TradersHouse, browser: Browser) -> None:
+    with visiting(house, browser, "t-alfa", width=390) as page:
+        ticket, book = (page.locator(it).bounding_box() for it in (".room-ticket", ".room-depth"))
+        assert ticket is not None
+        assert book is not None
+        assert ticket["y"] + ticket["height"] <= book["y"]
 
 
 def test_everything_goes_by_keyboard(house: TradersHouse, browser: Browser) -> None:
@@ -113,17 +140,21 @@ def test_everything_goes_by_keyboard(house: TradersHouse, browser: Browser) -> N
         keys.press("Escape")
         expect(page.locator("#keys")).to_be_hidden()
         keys.press("s")
+        keys.press("q")
+        expect(page.locator("#field-quantity")).to_be_focused()
+        keys.press("p")
+        expect(page.locator("#field-price")).to_have_value("")
         keys.type("100.99")
         keys.press("ArrowUp")
         expect(page.locator("#field-price")).to_have_value("101.00")
         keys.press("Tab")
         keys.type("7")
         keys.press("Enter")
-        expect(page.locator("#answer")).to_contain_text("accepted: sell 7 at 101.00")
+        expect(page.locator("#answer")).to_contain_text("accepted: sell 7 m³ at 101.00")
         keys.press("Escape")
         keys.press("o")
         keys.press("x")
-        expect(page.locator("#answer")).to_contain_text("as you asked")
+        expect(page.locator("#answer")).to_contain_text("on request")
     assert not open_orders(house, "alfa")
 
 
@@ -133,7 +164,7 @@ def test_the_ticket_says_what_the_order_would_do(house: TradersHouse, browser: B
         page.locator('a[data-side="sell"]').first.click()
         expect(page.locator("#field-price")).to_have_value("100.00")
         page.fill("#field-quantity", "2")
-        expect(page.locator("#preview")).to_contain_text("Would deal at once")
+        expect(page.locator("#preview")).to_contain_text("Would trade at once")
     assert not open_orders(house, "alfa")
 
 

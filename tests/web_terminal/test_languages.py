@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,6 +10,8 @@ import kirmash.web
 from kirmash.messages.kinds import CancelReason, OrderState, TimeInForce
 from kirmash.queries.names import CONTRACT_STATES
 from kirmash.web.texts import catalog
+from kirmash.web.told import why_of
+from kirmash.web.words import Words
 from tests.gateway.house import SESSION, give, order
 from tests.web_terminal.house import PRICED, TradersHouse, form_to, place, room, text_of
 
@@ -69,9 +72,25 @@ def test_answers_to_forms_are_russian(busy: TradersHouse) -> None:
     far = form_to(room(alfa), path).post(alfa, side="sell", price="200", quantity="1")
     assert "Ничего ещё не отправлено" in text_of(far)
     wrong = form_to(room(alfa), path).post(alfa, side="sell", price="сто", quantity="1")
-    assert "нужна десятичная дробь" in text_of(wrong)
+    assert "нужно число" in text_of(wrong)
     rejected = form_to(room(alfa), path).post(alfa, side="sell", price="100", quantity="1,5")
     assert "Отклонено: новая заявка" in text_of(alfa.get(rejected.headers["location"]))
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "said"),
+    [
+        (("price_off_grid", "price", "2300.5", "0.01"), "price, given: 2,300.5, tick: 0.01", "указано: 2\u202f300,5"),
+        (("band_exceeded", "price", "9999", "90.00…110.00"), "allowed: 90.00 … 110.00", "допустимо: 90,00 … 110,00"),
+        (("deposit_short", None, None, "free 12.00, needed 1700.00"), "12.00 free, 1,700.00 needed", "свободно 12,00"),
+        (("unknown_order", "order", "1234", None), "order, given: 1234", "заявка, указано: 1234"),
+        (("phase_forbids", None, None, "HALTED"), "the phase is “Halted”", "сейчас этап «Приостановлена»"),
+    ],
+)
+def test_a_reject_says_figures_in_the_readers_way(reason: tuple[str | None, ...], english: str, said: str) -> None:
+    told = dict(zip(("reason", "field", "given", "limit"), reason, strict=True), rule="PS-3.2")
+    for language, wanted in (("en", english), ("ru", said)):
+        assert wanted in ", ".join(why_of(Words(language, ZoneInfo("Europe/Minsk")), told).facts)
 
 
 def test_every_state_and_reason_has_its_words() -> None:

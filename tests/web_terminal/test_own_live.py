@@ -77,11 +77,11 @@ def test_orders_deals_deposit_and_messages_come_without_reload(house: TradersHou
     with streaming(house, "t-alfa", after_of(page)) as stream:
         place(house.browser("t-alfa"), "sell", "100.00", "5")
         stream.wait("orders", "100.00")
-        stream.wait("messages", "accepted: sell 5 at 100.00")
+        stream.wait("messages", "accepted: sell 5 m³ at 100.00")
         stream.wait("depth", "100.00")
         place(house.browser("t-beta"), "buy", "100.00", "2")
         stream.wait("deals", "100.00")
-        stream.wait("messages", "sell 2 at 100.00")
+        stream.wait("messages", "sell 2 m³ at 100.00")
 
 
 def test_nothing_is_sent_again_to_who_has_it(house: TradersHouse) -> None:
@@ -101,7 +101,7 @@ def test_who_comes_back_gets_everything_that_he_missed(house: TradersHouse) -> N
     with streaming(house, "t-alfa", seen) as stream:
         _, number, html = stream.wait("messages", prices[-1])
         said = text_of(html)
-        assert all(f"sell 1 at {price}" in said for price in prices)
+        assert all(f"sell 1 m³ at {price}" in said for price in prices)
         assert "no longer all at hand" not in said
         assert int(number.split("-")[0]) > int(seen.split("-")[0])
 

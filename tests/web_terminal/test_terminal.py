@@ -31,13 +31,15 @@ def _clean(house: TradersHouse) -> None:
 def test_two_traders_make_a_deal_by_forms_and_neither_learns_the_other(house: TradersHouse) -> None:
     alfa, beta = house.browser("t-alfa"), house.browser("t-beta")
     offered = place(alfa, "sell", "100.00", "5")
-    assert "accepted: sell 5 at 100.00" in text_of(part(offered, "answer"))
+    assert "accepted: sell 5 m³ at 100.00" in text_of(part(offered, "answer"))
     assert "100.00" in part(room(beta), "part-depth")
     met = place(beta, "buy", "100.50", "3")
-    assert re.search(r"Deal \d+: buy 3 at 100\.00", text_of(part(met, "answer")))
+    assert re.search(r"Deal \d+: buy 3 m³ at 100\.00", text_of(part(met, "answer")))
     assert "named later" in text_of(part(met, "part-deals"))
     seen = room(alfa)
-    assert re.search(r"Deal \d+: sell 3 at 100\.00, order \d+; 2 left open", text_of(part(seen, "part-messages")))
+    assert re.search(
+        r"Deal \d+: sell 3 m³ at 100\.00 USD / m³, order \d+; 2 m³ left open", text_of(part(seen, "part-messages"))
+    )
     for page, other in ((met, "alfa"), (seen, "beta")):
         assert other not in text_of(page).split("Log out", 1)[1]
 
@@ -57,10 +59,39 @@ def test_a_reject_is_shown_with_rule_and_cure_and_the_ticket_stays_filled_in(hou
     assert "Rejected: new order" in text_of(answer)
     assert 'href="/help/rejects#price_off_grid"' in answer
     assert "What to do:" in answer
-    assert "limit: 0.01" in text_of(answer)
+    assert "tick: 0.01" in text_of(answer)
     fields = form_to(page, f"{ROOM}/orders").fields
     assert (fields["side"], fields["price"], fields["quantity"]) == ("sell", "100.005", "5")
     assert not open_orders(house, "alfa")
+
+
+def test_who_may_not_is_led_to_what_he_may(house: TradersHouse) -> None:
+    """A reject about rights leads to “May I trade in this session?”; one about the price does not."""
+    alfa, operator = house.browser("t-alfa"), house.enter("olga")
+    right = {"participant": "alfa", "section": "timber", "side": "sell", "purpose": "export"}
+    link = f'href="/account/may-i-trade/{SESSION}">May I trade in this session?'
+    give(operator, "revoke_permission", **right)
+    house.settled()
+    try:
+        answer = part(place(alfa, "sell", "100.00", "5"), "answer")
+        assert "#not_admitted" in answer
+        assert link in answer
+        checked = form_to(room(alfa), f"{ROOM}/orders").post(
+            alfa, side="sell", price="100.00", quantity="5", action="check"
+        )
+        assert link in part(checked, "preview")
+    finally:
+        give(operator, "grant_permission", **right)
+        house.settled()
+    assert link not in part(place(alfa, "sell", "100.005", "5"), "answer")
+
+
+def test_that_there_are_more_deals_is_said_where_there_are(house: TradersHouse) -> None:
+    place(house.browser("t-alfa"), "sell", "100.00", "5")
+    met = place(house.browser("t-beta"), "buy", "100.00", "5")
+    deals = part(met, "part-deals")
+    assert "<table" in deals
+    assert "are shown" not in deals
 
 
 def test_a_mistake_of_form_is_told_with_its_field_and_numbers_nothing(house: TradersHouse) -> None:
@@ -68,7 +99,7 @@ def test_a_mistake_of_form_is_told_with_its_field_and_numbers_nothing(house: Tra
     before = house.settled()
     answer = form_to(room(alfa), f"{ROOM}/orders").post(alfa, side="buy", price="ten", quantity="5")
     assert answer.status_code == 400
-    assert "price: must be decimal text" in text_of(part(answer, "answer"))
+    assert "The price cannot be read as a number in one way only: write it like" in text_of(part(answer, "answer"))
     assert form_to(answer, f"{ROOM}/orders").fields["price"] == "ten"
     assert house.settled() == before
 
@@ -106,6 +137,18 @@ def test_a_far_price_is_sent_only_after_a_second_look_at_this_very_price(house: 
     assert [it["price"] for it in open_orders(house, "alfa")] == ["111.00"]
 
 
+def test_nobody_is_asked_about_a_far_price_that_would_be_rejected(house: TradersHouse) -> None:
+    alfa = house.browser("t-alfa")
+    path = f"{PRICED_ROOM}/orders"
+    before = house.settled()
+    told = form_to(room(alfa, PRICED_ROOM), path).post(alfa, side="sell", price="150.00", quantity="1.5")
+    assert told.status_code == 422
+    assert 'href="/help/rejects#quantity_off_grid"' in part(told, "ticket")
+    assert "Is this the price you mean" not in text_of(told)
+    assert "confirmed" not in form_to(told, path).fields
+    assert house.settled() == before
+
+
 def test_a_tenth_away_is_not_far(house: TradersHouse) -> None:
     place(house.browser("t-alfa"), "sell", "110.00", "1", PRICED_ROOM)
     assert len(open_orders(house, "alfa")) == 1
@@ -139,6 +182,15 @@ def test_the_preview_for_the_script_is_a_fragment_once_a_second(house: TradersHo
     assert ticket.post(beta, side="sell", price="99.00", quantity="10").status_code == 429
 
 
+def test_the_preview_says_when_a_figure_is_none(house: TradersHouse) -> None:
+    alfa = house.browser("t-alfa")
+    ticket = form_to(room(alfa, PRICED_ROOM), f"{PRICED_ROOM}/orders")
+    ticket.action = f"{PRICED_ROOM}/preview"
+    said = ticket.post(alfa, side="sell", price="99.00", quantity="1,5")
+    assert said.status_code == 200
+    assert "The quantity cannot be read as a number" in text_of(said)
+
+
 def test_an_order_is_changed_and_cancelled_by_forms(house: TradersHouse) -> None:
     alfa = house.browser("t-alfa")
     place(alfa, "sell", "100.00", "5")
@@ -150,7 +202,7 @@ def test_an_order_is_changed_and_cancelled_by_forms(house: TradersHouse) -> None
     assert [it["quantity"] for it in open_orders(house, "alfa")] == ["7"]
     cancel = form_to(room(alfa), f"{ROOM}/orders/{number}/cancel")
     led = alfa.get(cancel.post(alfa).headers["location"])
-    assert "as you asked" in text_of(part(led, "answer"))
+    assert "on request" in text_of(part(led, "answer"))
     assert not open_orders(house, "alfa")
     # The second click on the same button is the same command.
     assert (
@@ -164,7 +216,7 @@ def test_all_orders_of_the_session_are_cancelled_by_one_button(house: TradersHou
         place(alfa, "sell", price, "5")
     place(alfa, "sell", "100.00", "1", PRICED_ROOM)
     led = alfa.get(form_to(room(alfa), f"{ROOM}/cancel-all").post(alfa).headers["location"])
-    assert "Orders cancelled: 2; kept by the phase: 0" in text_of(part(led, "answer"))
+    assert "Orders cancelled: 2; kept, because the phase forbids cancelling: 0" in text_of(part(led, "answer"))
     assert [it["session"] for it in open_orders(house, "alfa")] == [PRICED]
 
 

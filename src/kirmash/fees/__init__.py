@@ -32,7 +32,8 @@ class Line(Struct, frozen=True, kw_only=True):
 
     `hs` is the beginning of an HS code. `above` and `up_to` bound the deal's amount without VAT, in `currency` (the
     first excluded, the second included); `minimum`, `maximum` and `fixed` are in it, too. Either `rate_ppm`, in parts
-    per million of the amount, or `fixed` is given. `valid_from` is a day, `source` where it stands.
+    per million of the amount, or `fixed` is given. `valid_from` is a day, `source` where it stands, and
+    `source_ru` that in Russian.
     """
 
     line: str
@@ -52,6 +53,7 @@ class Line(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     status: str
     source: str
+    source_ru: str = ""
 
     @property
     def key(self) -> tuple[str | None, str, str | None, Side, bool | None, Kind]:

@@ -9,9 +9,9 @@ import difflib
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 import structlog
@@ -20,11 +20,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
 
 from kirmash.gateway.problems import Problem, denied_problem, refused_problem, shape_problem
-from kirmash.gateway.routes import PAGE, Answered, Call, Route, Rule, json_response
+from kirmash.gateway.routes import PAGE, STREAM, Answered, Call, Route, Rule, json_response
 from kirmash.gateway.wording import worded
 from kirmash.identity import Denied, Identity, Scope, Throttled, Who
 from kirmash.messages.limits import FRAME_BYTES_MAX
@@ -70,6 +70,30 @@ class ProblemPages(Protocol):
         ...
 
 
+class Segments(StarletteRoute):
+    """A route whose parts are those of the path on the wire: an id may hold a slash (PS-9: any text), which then stands
+    as %2F and separates nothing. Starlette takes quotes away before it looks for separators."""
+
+    def matches(  # type: ignore[explicit-override]  # typing.override came with 3.12
+        self, scope: MutableMapping[str, Any]
+    ) -> tuple[Match, MutableMapping[str, Any]]:
+        raw: bytes = scope.get("raw_path") or b""
+        if scope["type"] != "http" or b"%2f" not in raw.lower():
+            return super().matches(scope)
+        wanted = self.path.split("/")
+        given = [unquote(part) for part in raw.decode("latin-1").partition("?")[0].split("/")]
+        if len(wanted) != len(given):
+            return Match.NONE, {}
+        names: dict[str, str] = {}
+        for part, text in zip(wanted, given, strict=True):
+            if part.startswith("{") and text:
+                names[part[1:-1]] = text
+            elif part != text:
+                return Match.NONE, {}
+        found = Match.FULL if scope["method"] in (self.methods or ()) else Match.PARTIAL
+        return found, {"endpoint": self.endpoint, "path_params": names}
+
+
 class Http:
     """What every route needs: who asks, and what became of it."""
 
@@ -93,7 +117,7 @@ class Http:
             assert route.method not in methods, f"{route.method} {route.path} stands twice"
             methods[route.method] = route
         starlette = [
-            StarletteRoute(path, self._endpoint(path, methods), methods=[*methods]) for path, methods in by_path.items()
+            Segments(path, self._endpoint(path, methods), methods=[*methods]) for path, methods in by_path.items()
         ]
         return Starlette(
             routes=[*further, *starlette],
@@ -120,7 +144,7 @@ class Http:
         headers: dict[str, str] = {"Cache-Control": "no-store"}
         try:
             raw = await read_body(request)
-            who = request.state.who = self._who(request, raw)
+            who = request.state.who = self._who(request, raw, use=route.media_type != STREAM)
             language = language_of(request, who)
             headers["Content-Language"] = language
             self._judge(route, request, who, raw)
@@ -144,14 +168,15 @@ class Http:
             refusal = refused_problem(refused)
         except Denied as denied:
             refusal = denied_problem(denied)
-        if self._pages is None or route.media_type != PAGE:
+        told = route.media_type == STREAM and refusal.status == 401 and STREAM in request.headers.get("accept", "")
+        if self._pages is None or not (told or route.media_type == PAGE):
             return refusal.response(language, headers)
         page = self._pages.problem(request, refusal, language, getattr(request.state, "who", None))
         for name, content in {**headers, **refusal.headers}.items():
             page.headers.setdefault(name, content)
         return page
 
-    def _who(self, request: Request, raw: bytes) -> Who | None:
+    def _who(self, request: Request, raw: bytes, *, use: bool) -> Who | None:
         """Who asks: by a signature if there is one, else by the session's cookie."""
         if "signature-input" in request.headers or "signature" in request.headers:
             target = request.scope["raw_path"].decode("latin-1").split("?")[0]
@@ -161,13 +186,13 @@ class Http:
                 request.method, f"{target}?{query}" if query else target, headers, raw
             )
         token = request.cookies.get(SESSION_COOKIE)
-        return None if token is None else self._resolved(request, token)
+        return None if token is None else self._resolved(request, token, use=use)
 
-    def _resolved(self, request: Request, token: str) -> Who | None:
-        path = request.url.path
+    def _resolved(self, request: Request, token: str, *, use: bool) -> Who | None:
+        path = request.scope["route"].path
         try:
             return self._identity.resolve(
-                token, changing_password=path in BEFORE_CHANGE, enrolling=path in BEFORE_ENROLMENT
+                token, changing_password=path in BEFORE_CHANGE, enrolling=path in BEFORE_ENROLMENT, use=use
             )
         except Denied as denied:
             # An old cookie must not bar anybody from what is public, nor from logging in anew; elsewhere it is the
@@ -193,7 +218,7 @@ class Http:
             raise Problem(403, "forbidden", "this is for a person's session, not for a key")
         if (Scope.READ if safe else Scope.COMMANDS) not in who.scopes:
             raise Problem(403, "forbidden", f"the key's scopes are {', '.join(who.scopes)}")
-        self._identity.check_standing(who)
+        self._identity.check_standing(who, use=route.media_type != STREAM)
 
     def _throttle(self, who: Who) -> dict[str, str]:
         allowance = self._identity.throttle(who)

@@ -7,7 +7,7 @@ is the line that would have been made at once. Belongs to the event loop; nothin
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -31,13 +31,21 @@ RECENT_RECORDS: Final = 10_000
 class Recent:
     """A record's lines: all of them, and each participant's own. They are made once; who reads them changes nothing."""
 
-    __slots__ = ("_addressed", "_events", "_lines", "_own", "_presenter", "_record")
+    __slots__ = ("_addressed", "_events", "_lines", "_own", "_presenter", "_record", "_told")
 
-    def __init__(self, record: Record, events: Sequence[Event], presenter: Presenter, addressed: Addressed) -> None:
-        """Of a record that `presenter` has just learned."""
+    def __init__(
+        self,
+        record: Record,
+        events: Sequence[Event],
+        presenter: Presenter,
+        told: Mapping[int, str],
+        addressed: Addressed,
+    ) -> None:
+        """Of a record that `presenter` has just learned and told of."""
         self._record: Final = record
         self._events: Final = events
         self._presenter: Final = presenter
+        self._told: Final = told
         self._addressed: Final = addressed
         self._lines: Final[list[JsonObject | None]] = [None] * len(events)
         self._own: Final[dict[str, list[JsonObject]]] = {}
@@ -79,7 +87,7 @@ class Recent:
     def _line(self, place: int) -> JsonObject:
         line = self._lines[place]
         if line is None:
-            line = self._lines[place] = self._presenter.line(self._record, place, self._events[place])
+            line = self._lines[place] = self._presenter.line(self._record, place, self._events[place], self._told)
         return line
 
 
@@ -201,10 +209,10 @@ class Feed:
         fold, address = self.board.fold_events, self.private.address
         for record in records:
             events = decode(record.events)
-            presenter.learn(record, events)
+            told_of = presenter.learn(record, events)
             public += fold(record, events)
             addressed = address(record, events)
-            recent = self._recent[record.number] = Recent(record, events, presenter, addressed)
+            recent = self._recent[record.number] = Recent(record, events, presenter, told_of, addressed)
             for participant, entries in addressed.items():
                 own = private.get(participant)
                 if own is None:

@@ -18,6 +18,9 @@ from kirmash.identity.who import Role, Who
 
 PAGE: Final = "text/html"
 """The media type of routes that show pages to people; their refusals are pages, too."""
+STREAM: Final = "text/event-stream"
+"""The media type of routes that tell an open page what moves. A page does that by itself, so it is no use of a session;
+who comes to one without a session is told that as an event, if that is what he asks for (`Pages.problem`)."""
 
 
 class Rule(enum.Enum):

@@ -31,7 +31,7 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     (r"is the number (?P<n>[^;]*); put it in quotes: .*", 'дано число {n}; возьмите его в кавычки: "{n}"'),
     (
         r"must be decimal text with up to 15 digits and 9 decimals, like \"98\.50\", is (?P<is>.*)",
-        'нужна десятичная дробь текстом, до 15 цифр и 9 знаков после точки, например "98.50", а дано {is}',
+        "нужно число: до 15 цифр, из них не больше 9 после запятой, например 98.50, а дано {is}",
     ),
     (r"an amount must be above 0", "сумма должна быть больше нуля"),
     (

@@ -100,12 +100,21 @@ DOORS: Final[tuple[tuple[str, str], ...]] = (
     (r"unknown command (?P<name>.*)", "команды {name} нет"),
     (r"must hold (?P<what>.*)", "должно быть: {what}"),
     (r"# starts a comment in column 1 only", "комментарий с # начинается только в первой позиции"),
+    # sequencer.recovery
+    (
+        r"started from the journal's beginning, (?P<n>\d+) records replayed, at record (?P<m>\d+)",
+        "с начала журнала; повторено записей: {n}, до записи {m}",
+    ),
+    (
+        r"started from snapshot (?P<file>[^;]+), (?P<n>\d+) records replayed, at record (?P<m>\d+)",
+        "со снимка {file}; повторено записей: {n}, до записи {m}",
+    ),
     # The way to the core
     (r"the exchange's core does not answer", "ядро биржи не отвечает"),
     (r"too many requests wait for the core; try again", "слишком много запросов ждут ядра; повторите"),
     (
         r"resume_at has to be (?P<n>\d+) seconds after the announcement or later",
-        "resume_at должно быть не раньше чем через {n} с после объявления",
+        "время возобновления (resume_at) должно быть не раньше чем через {n} с после объявления",
     ),
     (
         r"client id (?P<id>\S+) made the exchange fail; ask the operator",

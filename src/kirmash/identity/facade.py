@@ -87,10 +87,11 @@ class Identity:
         """The session ends."""
         self._access.logout(token)
 
-    def resolve(self, token: str, *, changing_password: bool = False, enrolling: bool = False) -> Who:
-        """Whose cookie it is. Raises SessionEnded; NotAllowed with a one-time password, unless it is being changed;
-        MustEnrol where a second factor is needed and missing, unless one is being set up."""
-        who = self._sessions.resolve(token)
+    def resolve(self, token: str, *, changing_password: bool = False, enrolling: bool = False, use: bool = True) -> Who:
+        """Whose cookie it is; without `use` the session idles on. Raises SessionEnded; NotAllowed with a one-time
+        password, unless it is being changed; MustEnrol where a second factor is needed and missing, unless one is being
+        set up."""
+        who = self._sessions.resolve(token, use=use)
         if who.must_change and not changing_password:
             raise NotAllowed("the one-time password is to be changed first", "choose a password of your own")
         if who.must_enrol and not enrolling and not changing_password:
@@ -168,9 +169,10 @@ class Identity:
 
     # Commands
 
-    def check_standing(self, who: Who) -> None:
-        """For long connections: raises SessionEnded or KeyRefused once session, key or login are no longer good."""
-        self._rights.check_standing(who)
+    def check_standing(self, who: Who, *, use: bool = True) -> None:
+        """Raises SessionEnded or KeyRefused once session, key or login are no longer good. Long connections ask without
+        `use`, which leaves the session idling: not they use it, but what comes by them."""
+        self._rights.check_standing(who, use=use)
 
     def check_command(self, who: Who, command: str) -> None:
         """Before every command (its wire name, `place_order`). Raises NotAllowed, Stopped, SessionEnded, KeyRefused."""

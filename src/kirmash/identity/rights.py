@@ -34,24 +34,28 @@ class Rights:
         self._stamp: tuple[int, int] | None = None
         # Until when a `Who` need not be looked up again, if nothing changes.
         self._good_until: dict[Who, int] = {}
+        # The same for who only looks on: until when his session runs without any use.
+        self._stands_until: dict[Who, int] = {}
         self._on: frozenset[tuple[Subject, str]] = frozenset()
 
-    def check_standing(self, who: Who) -> None:
-        """Raises SessionEnded or KeyRefused where session, key or login are no longer good."""
+    def check_standing(self, who: Who, *, use: bool = True) -> None:
+        """Raises SessionEnded or KeyRefused where session, key or login are no longer good. Without `use` it is no use
+        of the session: a stream that nobody looks at would else keep it open for ever."""
         with self._lock:
             self._refresh()
-            if self._clock.now() < self._good_until.get(who, 0):
+            known = self._good_until if use else self._stands_until
+            if self._clock.now() < known.get(who, 0):
                 return
             if who.key is not None:
                 expires = self._keys.usable(who.key).expires
                 until = _FOR_EVER if expires is None else expires
             elif who.session is not None:
-                until = self._sessions.use(who.session)
+                until = self._sessions.use(who.session) if use else self._sessions.look(who.session)
             else:
                 raise SessionEnded
-            if len(self._good_until) >= REMEMBERED_MAX:
-                self._good_until.clear()
-            self._good_until[who] = until
+            if len(known) >= REMEMBERED_MAX:
+                known.clear()
+            known[who] = until
 
     def check_command(self, who: Who, command: str) -> None:
         """Raises NotAllowed, Stopped, SessionEnded, KeyRefused where this one may not give this command now."""
@@ -73,5 +77,6 @@ class Rights:
         if stamp == self._stamp:
             return
         self._good_until.clear()
+        self._stands_until.clear()
         self._on = frozenset((found.kind, found.subject) for found in self._switches.find(only_on=True))
         self._stamp = stamp

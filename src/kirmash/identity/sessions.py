@@ -90,34 +90,45 @@ class Sessions:
             connection.execute(delete(sessions).where(sessions.c.hash == extra))
         return Opened(token, csrf_of(token), self._who(login, str(row["id"])))
 
-    def resolve(self, token: str) -> Who:
-        """Whose cookie it is; counts as use. Raises SessionEnded."""
+    def resolve(self, token: str, *, use: bool = True) -> Who:
+        """Whose cookie it is; `use` says whether this counts as use. Raises SessionEnded."""
         query = select(logins, sessions.c.id.label("session"), sessions.c.created.label("opened"), sessions.c.seen)
         with self._store.read() as connection:
             row = connection.execute(query.join(sessions).where(sessions.c.hash == _hash(token))).one_or_none()
         if row is None or row.blocked:
             raise SessionEnded
-        self._use(row.session, row.opened, row.seen)
+        self._use(row.session, row.opened, row.seen, touch=use)
         return self._who(row, row.session)
 
     def use(self, session: str) -> int:
         """Counts as use of a session by its public id; gives when it is to be asked for again. Raises SessionEnded."""
+        created, seen = self._times(session)
+        seen = self._use(session, created, seen, touch=True)
+        ends = created + self._settings.session_absolute * SECOND_NS
+        return min(seen + self._settings.session_touch * SECOND_NS, ends)
+
+    def look(self, session: str) -> int:
+        """Whether a session still runs, which is no use of it; gives until when it does if nobody uses it. Raises
+        SessionEnded."""
+        created, seen = self._times(session)
+        self._use(session, created, seen, touch=False)
+        return self._ends(created, seen)
+
+    def _times(self, session: str) -> tuple[int, int]:
         query = select(sessions.c.created, sessions.c.seen).where(sessions.c.id == session)
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise SessionEnded
-        seen = self._use(session, row.created, row.seen)
-        ends: int = row.created + self._settings.session_absolute * SECOND_NS
-        return min(seen + self._settings.session_touch * SECOND_NS, ends)
+        return row.created, row.seen
 
-    def _use(self, session: str, created: int, seen: int) -> int:
+    def _use(self, session: str, created: int, seen: int, *, touch: bool) -> int:
         now = self._store.clock.now()
         if now >= self._ends(created, seen):
             with self._store.write() as connection:
                 connection.execute(delete(sessions).where(sessions.c.id == session))
             raise SessionEnded
-        if now - seen < self._settings.session_touch * SECOND_NS:
+        if not touch or now - seen < self._settings.session_touch * SECOND_NS:
             return seen
         with self._store.write(quiet=True) as connection:
             connection.execute(update(sessions).where(sessions.c.id == session), {"seen": now})

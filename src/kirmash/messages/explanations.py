@@ -84,8 +84,8 @@ _EXISTENCE: Final[dict[Reason, Explanation]] = {
         rule="DEP-04",
         text_en="No withdrawal of deposit was requested under this id.",
         cure_en="Check the id, or request the withdrawal first.",
-        text_ru="Возврат депозита с таким идентификатором не запрашивался.",
-        cure_ru="Проверьте идентификатор или сначала подайте запрос на возврат.",
+        text_ru="Вывод средств с таким номером не запрашивался.",
+        cure_ru="Проверьте номер или сначала подайте заявление на вывод.",
     ),
     Reason.ALREADY_EXISTS: Explanation(
         rule="PS-0",
@@ -108,8 +108,8 @@ _RIGHTS: Final[dict[Reason, Explanation]] = {
         rule="BRK-04",
         text_en="The account does not fit the participant: a broker names a client of its own, a visitor names none.",
         cure_en="Name one of your own clients, or leave the client out where you act for yourself.",
-        text_ru="Счёт не подходит участнику: брокер указывает своего клиента, посетитель клиента не указывает.",
-        cure_ru="Укажите собственного клиента, а действуя за свой счёт, не указывайте никого.",
+        text_ru="Клиент не подходит: брокер указывает своего клиента, посетитель торгов — никакого.",
+        cure_ru="Выберите своего клиента; действуя за свой счёт, не указывайте никого.",
     ),
     Reason.AUTHORITY_MISSING: Explanation(
         rule="TRD-04",
@@ -123,7 +123,7 @@ _RIGHTS: Final[dict[Reason, Explanation]] = {
         text_en="The session's present phase does not allow this.",
         cure_en="See the table of phases and wait for one that allows it.",
         text_ru="На текущем этапе сессии это действие не разрешено.",
-        cure_ru="Посмотрите таблицу этапов и дождитесь того, на котором действие разрешено.",
+        cure_ru="Посмотрите план этапов сессии и дождитесь того, на котором действие разрешено.",
     ),
     Reason.PHASE_MOVED_ON: Explanation(
         rule="PS-11.1",
@@ -137,20 +137,20 @@ _RIGHTS: Final[dict[Reason, Explanation]] = {
         text_en="The session cannot go this way from its present phase.",
         cure_en="Go to the next phase of its plan; from a halt, return to the phase left, at no earlier time than now.",
         text_ru="Такой переход из текущего этапа сессии невозможен.",
-        cure_ru="Переходите к следующему этапу плана, после остановки — к прерванному и не ранее текущего времени.",
+        cure_ru="Переходите к следующему этапу плана, после приостановки — к прерванному и не ранее текущего времени.",
     ),
     Reason.ENTRIES_EXCEEDED: Explanation(
         rule="PS-3.2",
         text_en="The participant has used up the number of orders that it may enter in this instrument and phase.",
         cure_en="Amend an open order instead, or wait for the next phase; a cancelled order gives no entry back.",
         text_ru="Участник исчерпал число заявок, которое может подать по этому инструменту на этом этапе.",
-        cure_ru="Измените открытую заявку или дождитесь следующего этапа; отмена заявки попытку не возвращает.",
+        cure_ru="Измените открытую заявку или дождитесь следующего этапа; снятие заявки попытку не возвращает.",
     ),
     Reason.ORDER_NOT_OPEN: Explanation(
         rule="PS-6.2",
         text_en="The order is already filled, cancelled or expired.",
         cure_en="Place a new order if you still want to trade.",
-        text_ru="Заявка уже исполнена, отменена или истекла.",
+        text_ru="Заявка уже исполнена, снята или истекла.",
         cure_ru="Если вы по-прежнему хотите торговать, подайте новую заявку.",
     ),
     Reason.NOT_OWNER: Explanation(
@@ -171,8 +171,8 @@ _RIGHTS: Final[dict[Reason, Explanation]] = {
         rule="PS-13.9",
         text_en="The withdrawal is not ready: the money is not set aside yet, or it was refused, or has ended.",
         cure_en="Wait until it is ready; after its refusal or end request a new one under a new id.",
-        text_ru="Возврат не готов: деньги ещё не отложены, в возврате отказано либо он уже завершён.",
-        cure_ru="Дождитесь готовности; после отказа или завершения подайте запрос под новым идентификатором.",
+        text_ru="Вывод средств не готов: деньги ещё не отложены, в выводе отказано либо он уже завершён.",
+        cure_ru="Дождитесь готовности; после отказа или завершения подайте новое заявление под новым номером.",
     ),
 }
 
@@ -216,8 +216,8 @@ _TERMS: Final[dict[Reason, Explanation]] = {
         rule="BND-04",
         text_en="The price lies outside the price band that is in force for the instrument.",
         cure_en="Give a price inside the band shown, or wait until the band moves.",
-        text_ru="Цена выходит за пределы ценового коридора, действующего для инструмента.",
-        cure_ru="Укажите цену внутри показанного коридора или дождитесь его изменения.",
+        text_ru="Цена выходит за пределы, действующие для инструмента.",
+        cure_ru="Укажите цену в показанных пределах или дождитесь их изменения.",
     ),
     Reason.ORDER_TOO_LARGE: Explanation(
         rule="PS-3.2",
@@ -266,14 +266,14 @@ _TERMS: Final[dict[Reason, Explanation]] = {
         text_en="The price would cross an open order of the same group on the other side.",
         cure_en="Cancel or amend that order first, or choose a price that does not cross it.",
         text_ru="Цена пересекается с открытой встречной заявкой той же группы лиц.",
-        cure_ru="Сначала отмените или измените ту заявку либо выберите цену без пересечения.",
+        cure_ru="Сначала снимите или измените ту заявку либо выберите цену без пересечения.",
     ),
     Reason.TOTAL_NOT_ABOVE_FILLED: Explanation(
         rule="PS-6.2",
         text_en="The new total quantity is not above what has been filled already.",
         cure_en="Give a total above the filled part, or cancel the order to give up its rest.",
         text_ru="Новое общее количество не больше уже исполненной части.",
-        cure_ru="Укажите количество больше исполненного или отмените заявку, чтобы снять остаток.",
+        cure_ru="Укажите количество больше исполненного или снимите заявку, чтобы отказаться от остатка.",
     ),
     Reason.NO_CHANGE: Explanation(
         rule="PS-6.2",
@@ -296,14 +296,14 @@ _TERMS: Final[dict[Reason, Explanation]] = {
         text_en="The session's terms disagree: an instrument of another section or purpose, or a line given twice.",
         cure_en="List each instrument once, all of the session's section and purpose, and each deposit row once.",
         text_ru="Условия сессии противоречивы: инструмент другой секции или направления либо повтор строки.",
-        cure_ru="Укажите инструменты секции и направления сессии, каждый один раз, и строки депозита без повторов.",
+        cure_ru="Укажите инструменты секции и направления сессии, каждый один раз, и строки обеспечения без повторов.",
     ),
     Reason.LIMIT_EXCEEDED: Explanation(
         rule="PS-9",
         text_en="A limit of the exchange is reached: length of a list, number of open orders, or sum of deposit.",
         cure_en="Shorten the list, cancel orders that you no longer need, or enter a smaller sum.",
-        text_ru="Достигнут предел биржи: по длине списка, числу открытых заявок или сумме депозита.",
-        cure_ru="Сократите список, отмените ненужные заявки или внесите меньшую сумму.",
+        text_ru="Достигнут предел биржи: по длине списка, числу открытых заявок или сумме обеспечения.",
+        cure_ru="Сократите список, снимите ненужные заявки или внесите меньшую сумму.",
     ),
 }
 
@@ -312,8 +312,8 @@ _MONEY: Final[dict[Reason, Explanation]] = {
         rule="PS-5.4",
         text_en="The free deposit of the account does not cover what is asked.",
         cure_en="Pay in deposit in this currency, free some by cancelling orders, or ask for less.",
-        text_ru="Свободного депозита на счёте недостаточно.",
-        cure_ru="Пополните депозит в этой валюте, освободите часть отменой заявок или уменьшите требуемое.",
+        text_ru="Свободного обеспечения недостаточно.",
+        cure_ru="Пополните обеспечение в этой валюте, снимите часть заявок либо уменьшите количество или сумму.",
     ),
 }
 

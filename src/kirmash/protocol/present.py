@@ -1,12 +1,14 @@
 """From records to the JSON lines of `kirmash run`: decimals, times and names for people (market-rules PS-0.4, PS-0.6).
 
 Events carry ticks, lots and minor units; what one tick or lot is stands in the listing of the instrument, so a
-presenter folds over the records in number order and remembers instruments and the instrument of each order.
+presenter folds over the records in number order and remembers instruments and the instrument of each order that is not
+final; a final one is forgotten, as the board does it, so that this does not grow with the journal.
 Nothing is decided here.
 
 Every record passes through here, so what an event class needs is found out once (`_shape_of`). Folding (`learn`) is
 apart from making lines (`line`), since most lines are never asked for. A line may be made as late as one likes: an
-instrument's listing and an order's instrument never change. Rejects alone may speak of what is not there yet, and so
+instrument's listing never changes, and the instruments of the orders that a record speaks of are given to who learns
+it, to be kept with the record. Rejects alone may speak of what is not there yet, and so
 their lines have to be made before the next record is learned.
 """
 
@@ -59,6 +61,7 @@ def _only_money(currency: str) -> Listing:
 
 
 _UNLISTED: Final = listing_of("1", "1", "XXX")
+_OPEN: Final = (OrderState.OPEN, OrderState.PARKED)
 
 
 class Presenter:
@@ -82,7 +85,7 @@ class Presenter:
         state = decode_state(market_state)
         presenter = cls()
         presenter._listings = {it.instrument: listing_of(it.tick, it.lot, it.currency) for it in state.instruments}
-        presenter._instrument_of_order = {it.order: it.instrument for it in state.orders}
+        presenter._instrument_of_order = {it.order: it.instrument for it in state.orders if it.state in _OPEN}
         return presenter
 
     def aside(self, instruments: Mapping[int, str]) -> "Presenter":
@@ -100,18 +103,22 @@ class Presenter:
     def present(self, record: Record) -> list[JsonObject]:
         """Take the next record in; one object an event: number, index, at, cause, event, then the event's fields."""
         events = codec.decode_events(record.events)
-        self.learn(record, events)
-        return [self.line(record, index, event) for index, event in enumerate(events)]
+        told = self.learn(record, events)
+        return [self.line(record, index, event, told) for index, event in enumerate(events)]
 
-    def learn(self, record: Record, events: Iterable[Event]) -> None:
-        """Take the next record in, by its decoded events, without making lines of it."""
+    def learn(self, record: Record, events: Iterable[Event]) -> Mapping[int, str]:
+        """Take the next record in, by its decoded events, without making lines of it; gives the instruments of the
+        orders whose events do not say it, for `line`."""
+        told: dict[int, str] = {}
         for event in events:
             learner = _LEARNERS.get(type(event))
             if learner is not None:
-                learner(self, event, record)
+                learner(self, event, record, told)
+        return told
 
-    def line(self, record: Record, index: int, event: Event) -> JsonObject:
-        """The object of one event of a record that was learned, the caller's own; `index` is its place there."""
+    def line(self, record: Record, index: int, event: Event, told: Mapping[int, str]) -> JsonObject:
+        """The object of one event of a record that was learned, the caller's own; `index` is its place there, `told`
+        what `learn` gave of the record."""
         shape = _SHAPES[type(event)]
         at = self._at if record.time == self._time else self._text_of(record.time)
         line = {
@@ -123,9 +130,7 @@ class Presenter:
             **(dict(zip(shape.keys, astuple(event), strict=True)) if shape.is_renamed else asdict(event)),
         }
         if shape.needs_listing:
-            instrument = (
-                line["instrument"] if shape.has_instrument else self._instrument_of_order.get(line.get("order", -1))
-            )
+            instrument = line["instrument"] if shape.has_instrument else told.get(line.get("order", -1))
             listing = self._listings.get(instrument or "") or self._listing_of(event, record)
             self._show(line, shape, listing, record)
         return line
@@ -159,16 +164,38 @@ class Presenter:
         """The tick, lot and currency of an instrument."""
         return self._listings.get(instrument, _UNLISTED)
 
-    def learn_listed(self, event: events.InstrumentListed, _: Record) -> None:
+    def learn_listed(self, event: events.InstrumentListed, _: Record, __: dict[int, str]) -> None:
         self._listings[event.instrument] = listing_of(event.tick, event.lot, event.currency)
 
-    def learn_added(self, _: events.InstrumentAdded, record: Record) -> None:
+    def learn_added(self, _: events.InstrumentAdded, record: Record, __: dict[int, str]) -> None:
         added = codec.decode_command(record.command)
         assert isinstance(added, commands.AddInstrument)
         self._listings[added.instrument] = listing_of(added.tick, added.lot, added.currency)
 
-    def learn_order(self, event: events.OrderAccepted, _: Record) -> None:
+    def learn_order(self, event: events.OrderAccepted, _: Record, __: dict[int, str]) -> None:
         self._instrument_of_order[event.order] = event.instrument
+
+    def tell_order(
+        self,
+        event: events.OrderAmended | events.OrderRested | events.OrderParked,
+        _: Record,
+        told: dict[int, str],
+    ) -> None:
+        instrument = self._instrument_of_order.get(event.order)
+        if instrument is not None:
+            told[event.order] = instrument
+
+    def forget_cancelled(self, event: events.OrderCancelled, _: Record, told: dict[int, str]) -> None:
+        instrument = self._instrument_of_order.get(event.order)
+        if instrument is not None:
+            told[event.order] = instrument
+            self._instrument_of_order.pop(event.order, None)
+
+    def forget_filled(self, event: events.DealMade, _: Record, __: dict[int, str]) -> None:
+        if not event.buy_open:
+            self._instrument_of_order.pop(event.buy_order, None)
+        if not event.sell_open:
+            self._instrument_of_order.pop(event.sell_order, None)
 
     def _listing_of(self, message: Any, record: Record) -> Listing:
         """By the message's instrument, else its order's, else its currency; a reject is read by its command."""
@@ -197,10 +224,15 @@ class Presenter:
         }
 
 
-_LEARNERS: Final[dict[type[Struct], Callable[[Presenter, Any, Record], None]]] = {
+_LEARNERS: Final[dict[type[Struct], Callable[[Presenter, Any, Record, dict[int, str]], None]]] = {
     events.InstrumentListed: Presenter.learn_listed,
     events.InstrumentAdded: Presenter.learn_added,
     events.OrderAccepted: Presenter.learn_order,
+    events.OrderAmended: Presenter.tell_order,
+    events.OrderRested: Presenter.tell_order,
+    events.OrderParked: Presenter.tell_order,
+    events.OrderCancelled: Presenter.forget_cancelled,
+    events.DealMade: Presenter.forget_filled,
 }
 
 

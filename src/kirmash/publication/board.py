@@ -6,6 +6,7 @@ number order, each once, from the first or from right behind the state that the 
 has never heard of is a KeyError, since then records are missing.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -24,7 +25,14 @@ from kirmash.messages.kinds import Aggressor, Mechanism, OrderState, Phase, Side
 from kirmash.messages.times import text_from_time
 from kirmash.messages.units import Time, multiple
 from kirmash.publication.book import PublicBook
-from kirmash.publication.updates import BookSnapshot, LevelChange, PlannedPhase, PublicUpdate, SessionSnapshot
+from kirmash.publication.updates import (
+    BookSnapshot,
+    LevelChange,
+    PlannedPhase,
+    PublicBand,
+    PublicUpdate,
+    SessionSnapshot,
+)
 
 _AGGRESSORS: Final = {kind: kind.name.lower() for kind in Aggressor}
 
@@ -160,6 +168,13 @@ class Board:
         book, of = self._books[session, instrument], self._sessions[session]
         return book.glance(of.phase.name, _uncrossing_is_ahead(of))
 
+    def band_after(self, command: c.SetBand) -> PublicBand | None:
+        """The effective band that this command would leave; nothing changes. Raises KeyError as `snapshot`."""
+        book = self._books[command.session, command.instrument]
+        terms = dataclasses.replace(book.terms)
+        _set_bounds(terms, command)
+        return book.band_by(terms)
+
     def number(self, session: str, instrument: str) -> int:
         """The channel number of an instrument's book. Raises KeyError as `snapshot`."""
         return self._books[session, instrument].number
@@ -268,10 +283,7 @@ class Board:
         command = codec.decode_command(fold.record.command)
         assert isinstance(command, c.SetBand)
         book = self._books[event.session, event.instrument]
-        terms, instrument = book.terms, book.terms.instrument
-        terms.lower = bands.lower_ticks(command.lower, instrument)
-        terms.upper = bands.upper_ticks(command.upper, instrument)
-        terms.down_ppm, terms.up_ppm = command.down_ppm, command.up_ppm
+        _set_bounds(book.terms, command)
         fold.of_book(book, "band_set", {"band": msgspec.to_builtins(book.band())})
 
     def _instrument_added(self, fold: _Fold, _: e.InstrumentAdded) -> None:
@@ -361,6 +373,13 @@ def _new_line(instrument: Instrument, given: c.SessionInstrument) -> Line:
         down_ppm=given.down_ppm,
         up_ppm=given.up_ppm,
     )
+
+
+def _set_bounds(line: Line, given: c.SetBand) -> None:
+    """All four bounds anew, as `set_band` does it (PS-0.7, PS-10)."""
+    line.lower = bands.lower_ticks(given.lower, line.instrument)
+    line.upper = bands.upper_ticks(given.upper, line.instrument)
+    line.down_ppm, line.up_ppm = given.down_ppm, given.up_ppm
 
 
 def _session_of(

@@ -102,7 +102,11 @@ class PublicBook:
 
     def band(self) -> PublicBand | None:
         """The effective band (PS-10.1), which a deal moves where a part of it is relative; None without any bound."""
-        band = effective_band(self.terms)
+        return self.band_by(self.terms)
+
+    def band_by(self, terms: Line) -> PublicBand | None:
+        """The effective band that other bounds of this instrument would give."""
+        band = effective_band(terms)
         lower, upper = (None if bound is None else multiple(bound, self.tick) for bound in (band.lower, band.upper))
         return None if lower is None and upper is None else PublicBand(lower, upper)
 

@@ -1,6 +1,6 @@
 """Questions about commodity cards and instruments; all of it is public."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +13,9 @@ from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX, Asking, Page, by
 
 
 class Shelf(msgspec.Struct, frozen=True):
-    """All cards in their newest version, with the text in which they are searched (id and names, in small letters), and
-    how many instruments there are of each card and section. `number` is the record up to which this holds."""
+    """All cards in their newest version, with the text in which they are searched (id, names and attributes, in
+    small letters, a line each), and how many instruments there are of each card and section. `number` is the record up
+    to which this holds."""
 
     number: int
     cards: Mapping[str, rows.Card]
@@ -22,18 +23,25 @@ class Shelf(msgspec.Struct, frozen=True):
     of_card: Mapping[str, int]
     of_section: Mapping[str, int]
 
-    def find(self, section: str | None = None, wanted: str = "") -> list[rows.Card]:
-        """The cards of a section, or all, that are meant by a part of a name or id or the beginning of an HS code, by
-        id."""
-        text = wanted.strip().casefold()
+    def find(
+        self, section: str | None = None, wanted: str = "", also: Callable[[str], Iterable[str]] = lambda _: ()
+    ) -> list[rows.Card]:
+        """The cards of a section, or all, that have all words wanted, in any order: each as a part of the id, a name or
+        an attribute, or as the beginning of the HS code; by id. `also` says which values of attributes a word may mean
+        besides, as it does in another language than the card's."""
+        sought = [(word, *(_line(it) for it in also(word))) for word in wanted.casefold().split()[:WORDS_MAX]]
         return [
             card
             for name, card in self.cards.items()
             if (section is None or card.section == section)
-            and (not text or text in self.texts[name] or card.hs_code.startswith(text))
+            and all(
+                any(it in self.texts[name] for it in either) or card.hs_code.startswith(either[0]) for either in sought
+            )
         ]
 
 
+WORDS_MAX: Final = 12
+"""Of what is wanted, as many words are looked for."""
 _EMPTY: Final = Shelf(0, {}, {}, {}, {})
 
 
@@ -135,11 +143,21 @@ def _added(known: Shelf, number: int, connection: Connection) -> Shelf:
         older = cards.get(card.card)
         if older is None or (card.at, card.version) >= (older.at, older.version):
             cards[card.card] = card
-            texts[card.card] = "\n".join((card.card, card.name_en, card.name_ru)).casefold()
+            texts[card.card] = _text(card)
     for section, name, count in counted:
         of_card[name] = of_card.get(name, 0) + count
         of_section[section] = of_section.get(section, 0) + count
     return Shelf(number, dict(sorted(cards.items())), texts, of_card, of_section)
+
+
+def _text(card: rows.Card) -> str:
+    """The text in which a card is searched."""
+    attributes = (it for pair in card.attributes.items() for it in pair)
+    return "".join(_line(it) for it in (card.card, card.name_en, card.name_ru, *attributes))
+
+
+def _line(text: str) -> str:
+    return f"\n{text.casefold()}\n"
 
 
 def _card(row: Any, _: object) -> rows.Card:

@@ -1,5 +1,6 @@
 """Questions about participants, their clients, traders and permissions, and about persons' profiles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, func, or_, select
@@ -7,7 +8,7 @@ from sqlalchemy import Column, ColumnElement, func, or_, select
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
 from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, code
+from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX, Asking, Page, code
 from kirmash.queries.names import SIDES
 
 
@@ -42,6 +43,23 @@ class People(Asking):
         if search is not None:
             statement = statement.where(_holds(search, c.participant, c.name))
         return self._page("participants", statement, [c.participant], _participant, limit=limit, cursor=cursor)
+
+    def company_names(self, participants: Sequence[str]) -> dict[str, str]:
+        """The names of these participants by id, asked at once; one that there is not is left out. For whoever may see
+        the ids."""
+        c = t.PARTICIPANTS.c
+        return self._names(c.participant, c.name, participants)
+
+    def client_names(self, clients: Sequence[str]) -> dict[str, str]:
+        """As `company_names`, of clients."""
+        c = t.CLIENTS.c
+        return self._names(c.client, c.name, clients)
+
+    def _names(self, key: Column[Any], name: Column[Any], wanted: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part in (wanted[at : at + LIMIT_MAX] for at in range(0, len(wanted), LIMIT_MAX)):
+            found.update(self._all(select(key, name).where(key.in_(part)), lambda row, _: (row[0], row[1])))
+        return found
 
     def clients(
         self,

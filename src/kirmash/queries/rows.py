@@ -118,6 +118,15 @@ class Session(Shown, frozen=True):
     at: str
 
 
+class SessionKind(Shown, frozen=True):
+    """What people call a session by. `begins`: when its first phase after SCHEDULED is due, as moved by halts."""
+
+    session: str
+    section: str
+    purpose: str
+    begins: str | None
+
+
 class SessionPhase(Shown, frozen=True):
     """`planned` as moved by halts, `first_planned` as first given, `entered_at` as it was."""
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from kirmash.messages.kinds import Phase
 from kirmash.projections import rows as r
 from kirmash.projections import tables as t
 from kirmash.projections.times import text_from_time
 from kirmash.queries import rows
-from kirmash.queries.asking import LIMIT_DEFAULT, Asking, Page, code, money
+from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX, Asking, Page, code, money
 from kirmash.queries.names import EVENTS, MECHANISMS, NAMES_AT, PHASES, SELF_TRADES, SIDES
 
 _ENDED = (int(Phase.CLOSED), int(Phase.CANCELLED))
@@ -51,6 +51,20 @@ class Sessions(Asking):
         return self._page(
             "sessions", statement, [c.created_at, c.session], _session, limit=limit, cursor=cursor, descending=True
         )
+
+    def session_kinds(self, sessions: Sequence[str]) -> list[rows.SessionKind]:
+        """What these sessions are called by, asked at once, in no order; one that there is not is left out."""
+        c, p = t.SESSIONS.c, t.SESSION_PHASES.c
+        # Plans begin with SCHEDULED where they have it at all, so that one of the first two phases is the first other.
+        first = and_(p.session == c.session, p.position <= 1, p.phase != int(Phase.SCHEDULED))
+        columns = (c.session, c.section, c.purpose, p.planned_seconds, p.planned_nanos)
+        statement = select(*columns).outerjoin(t.SESSION_PHASES, first).order_by(c.session, p.position)
+        found: dict[str, rows.SessionKind] = {}
+        for part in (sessions[at : at + LIMIT_MAX] for at in range(0, len(sessions), LIMIT_MAX)):
+            for row in self._all(statement.where(c.session.in_(part)), lambda row, _: row):
+                begins = None if row[3] is None else text_from_time((row[3], row[4]))
+                found.setdefault(row[0], rows.SessionKind(row[0], row[1], row[2], begins))
+        return list(found.values())
 
     def session_phases(self, session: str) -> list[rows.SessionPhase]:
         """The plan of a session, with when each phase was entered; empty for an unknown session."""

@@ -25,9 +25,11 @@ from kirmash.sequencer.machine import FollowUp, Machine
 
 
 class Recovered(Struct, frozen=True):
-    """A machine at the journal's head, and from what it was made."""
+    """A machine at the journal's head, which then goes on; `number`: where it was at the start, and from what it was
+    made."""
 
     machine: Machine
+    number: int
     snapshot: Path | None
     skipped: tuple[Path, ...]
     replayed: int
@@ -37,7 +39,7 @@ class Recovered(Struct, frozen=True):
         """One line for the operator: where the start began."""
         start = f"snapshot {self.snapshot.name}" if self.snapshot is not None else "the journal's beginning"
         skipped = "".join(f"; {file} is of another journal" for file in self.skipped)
-        return f"started from {start}, {self.replayed} records replayed, at record {self.machine.number}{skipped}"
+        return f"started from {start}, {self.replayed} records replayed, at record {self.number}{skipped}"
 
 
 def recover(journal: Path, load_market: MarketLoader) -> Recovered:
@@ -59,7 +61,7 @@ def recover(journal: Path, load_market: MarketLoader) -> Recovered:
         _replay(machine, reader, journal, head.number)
     if machine.number != head.number:
         raise JournalDamaged(journal, machine.number + 1, "is missing; run kirmash verify, take a backup")
-    return Recovered(machine, found.file, tuple(found.skipped), machine.number - start)
+    return Recovered(machine, machine.number, found.file, tuple(found.skipped), machine.number - start)
 
 
 class Replayed:

@@ -42,6 +42,7 @@ from kirmash.web.account_columns import (
     trader_row,
 )
 from kirmash.web.may_i_trade import conditions_routes
+from kirmash.web.naming import Names
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.room import mine_of
 from kirmash.web.tables import WHOLE_MAX, Column, Row, Table, TableQuery, ask_all, exported, table_of
@@ -80,7 +81,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     name: str
     columns: tuple[Column, ...]
     ask: Ask
-    row: Callable[[Any], Row]
+    row: Callable[[Any, Names], Row]
     filters: tuple[Filter, ...] = ()
 
 
@@ -176,12 +177,15 @@ class Account:
             raise missing("participant")
         traders = await read(lambda: self._queries.traders(scope=who.participant, limit=LIMIT_MAX).rows)
         accounts = await read(lambda: self._queries.accounts(scope=who.participant, limit=20).rows)
+        names = self._rendering.names(self._queries)
+        await read(lambda: names.learn(accounts))
         return self._rendering.page(
             call,
             "account/company.html",
             mine=mine,
             traders=traders,
             accounts=accounts,
+            client_names=names.clients,
             **common_of(who),
         )
 
@@ -246,25 +250,35 @@ class Account:
             columns=HISTORY,
             empty="account.history",
         )
-        return self._rendering.page(call, "account/order.html", order=order, table=table, **common_of(call.caller))
+        names = self._rendering.names(self._queries)
+        await read(lambda: names.learn([order]))
+        return self._rendering.page(
+            call,
+            "account/order.html",
+            order=order,
+            table=table,
+            named=names.good(order.instrument),
+            client=names.client(order.client),
+            **common_of(call.caller),
+        )
 
     async def registers(self, call: Call) -> Response:
         """The sessions in which the company made deals."""
         participant, query = self._participant(call), call.query
-        words = self._rendering.words[call.language]
+        words, names = self._rendering.words[call.language], self._rendering.names(self._queries)
+        row = partial(registers_row, names=names)
 
         def ask(cursor: str | None, limit: int) -> Page[SessionDeals]:
-            return self._queries.sessions_of(participant, cursor=cursor, limit=limit)
+            return names.page(self._queries.sessions_of(participant, cursor=cursor, limit=limit))
 
         if query.format:
-            found = await read(lambda: ask_all(ask))
-            return await exported(words, call, found, REGISTERS, "registers", query.format, registers_row)
+            return await exported(words, call, ask, REGISTERS, "registers", query.format, row)
         page = await read(lambda: ask(query.cursor, WHOLE_MAX))
         table = table_of(
             words,
             query,
             page,
-            registers_row,
+            row,
             name="registers",
             caption="account.registers",
             columns=REGISTERS,
@@ -275,23 +289,23 @@ class Account:
     async def register(self, call: Call) -> Response:
         """A company's register of one session (CTR-02)."""
         participant, session, query = self._participant(call), call.path["session"], call.query
-        words = self._rendering.words[call.language]
+        words, names = self._rendering.words[call.language], self._rendering.names(self._queries)
+        row = partial(register_row, names=names)
         known = await read(lambda: self._queries.sessions(session=session, limit=1).rows)
         if not known:
             raise missing("session")
 
         def ask(cursor: str | None, limit: int) -> Page[Any]:
-            return self._queries.register(session, scope=participant, cursor=cursor, limit=limit)
+            return names.page(self._queries.register(session, scope=participant, cursor=cursor, limit=limit))
 
         if query.format:
-            found = await read(lambda: ask_all(ask))
-            return await exported(words, call, found, REGISTER, f"register-{session}", query.format, register_row)
+            return await exported(words, call, ask, REGISTER, f"register-{session}", query.format, row)
         page = await read(lambda: ask(query.cursor, WHOLE_MAX))
         table = table_of(
             words,
             query,
             page,
-            register_row,
+            row,
             name="register",
             caption="account.register",
             columns=REGISTER,
@@ -316,12 +330,13 @@ class Account:
     async def _table(self, call: Call, it: Listing, asked: TableQuery) -> Table:
         """A list with the filters of the page, sorted and paged as `asked` says."""
         participant, given = self._participant(call), self._given(it, call.query)
-        page = await read(lambda: it.ask(self._queries, participant, given, asked.cursor, WHOLE_MAX))
+        names = self._rendering.names(self._queries)
+        page = await read(lambda: names.page(it.ask(self._queries, participant, given, asked.cursor, WHOLE_MAX)))
         return table_of(
             self._rendering.words[call.language],
             asked,
             page,
-            it.row,
+            lambda one: it.row(one, names),
             name=it.name,
             caption=f"account.{it.name}",
             columns=it.columns,
@@ -330,11 +345,13 @@ class Account:
 
     async def _exported(self, call: Call, it: Listing) -> Response:
         participant, given = self._participant(call), self._given(it, call.query)
-        found = await read(
-            lambda: ask_all(lambda cursor, limit: it.ask(self._queries, participant, given, cursor, limit))
-        )
-        words = self._rendering.words[call.language]
-        return await exported(words, call, found, it.columns, it.name, call.query.format or "", it.row)
+        words, names = self._rendering.words[call.language], self._rendering.names(self._queries)
+
+        def ask(cursor: str | None, limit: int) -> Page[Any]:
+            return names.page(it.ask(self._queries, participant, given, cursor, limit))
+
+        name, form = it.name, call.query.format or ""
+        return await exported(words, call, ask, it.columns, name, form, lambda one: it.row(one, names))
 
     def _participant(self, call: Call) -> str:
         """The caller's own; who has none has no company's account."""

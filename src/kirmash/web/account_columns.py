@@ -4,10 +4,13 @@ Nothing is computed here and nothing left out that a scope shows; what a scope h
 """
 
 from typing import Final
+from urllib.parse import quote
 
 from kirmash.queries import rows
 from kirmash.queries.deals import SessionDeals
 from kirmash.web import columns
+from kirmash.web.naming import Names
+from kirmash.web.paths import register_path
 from kirmash.web.tables import Column, Row
 from kirmash.web.words import Words
 
@@ -26,42 +29,46 @@ def _why(words: Words, value: list[str]) -> str:
 
 ORDERS: Final = (
     Column(name="order", label="own.order", kind="count", href="href"),
-    Column(name="at", label="account.accepted", kind="moment"),
-    Column(name="session", label="common.session", href="room"),
-    columns.INSTRUMENT,
+    Column(name="at", label="account.accepted", kind="moment", seconds=True),
+    columns.session("room"),
+    columns.GOOD,
     columns.SIDE,
     columns.PRICE,
+    columns.CURRENCY,
     columns.QUANTITY,
+    columns.GOOD_UNIT,
     Column(name="filled", label="account.filled", kind="figure"),
     columns.OPEN,
     Column(name="state", label="own.state", words=_state),
-    columns.CLIENT,
+    columns.named("client", "own.client"),
     columns.TRADER,
 )
 DEALS: Final = (
     columns.DEAL,
-    columns.TIME,
-    Column(name="session", label="common.session", href="register"),
-    columns.INSTRUMENT,
-    Column(name="side", label="common.side", words=lambda w, value: w.text(f"account.side.{value}")),
+    columns.INSTANT,
+    columns.SESSION,
+    columns.GOOD,
+    Column(name="side", label="common.side", kind="side", words=lambda w, value: w.text(f"account.side.{value}")),
     columns.PRICE,
     columns.QUANTITY,
+    columns.GOOD_UNIT,
     columns.NOTIONAL,
     columns.CURRENCY,
-    Column(name="counterparty", label="own.counterparty", kind="code"),
-    columns.CLIENT,
+    columns.named("counterparty", "own.counterparty"),
+    columns.named("client", "own.client"),
 )
 CONTRACTS: Final = (
     columns.DEAL,
     Column(name="state", label="own.state", words=lambda w, value: w.text(f"account.contract_state.{value}")),
     Column(name="opened_at", label="account.opened", kind="moment"),
-    Column(name="session", label="common.session", href="register"),
-    columns.INSTRUMENT,
+    columns.SESSION,
+    columns.GOOD,
     columns.PRICE,
-    columns.QUANTITY,
     columns.CURRENCY,
-    Column(name="buyer", label="account.buyer", kind="code"),
-    Column(name="seller", label="account.seller", kind="code"),
+    columns.QUANTITY,
+    columns.GOOD_UNIT,
+    columns.named("buyer", "account.buyer"),
+    columns.named("seller", "account.seller"),
     Column(name="reason", label="account.reason"),
 )
 CLIENTS: Final = (
@@ -78,7 +85,7 @@ TRADERS: Final = (
     columns.SINCE,
 )
 ACCOUNTS: Final = (
-    columns.CLIENT,
+    columns.named("client", "own.client"),
     columns.CURRENCY,
     Column(name="free", label="own.free", kind="figure"),
     Column(name="reserved", label="own.reserved", kind="figure"),
@@ -91,7 +98,7 @@ STATEMENT: Final = (
     columns.TIME,
     Column(name="why", label="account.what", words=_why),
     Column(name="about", label="account.about", href="href"),
-    columns.CLIENT,
+    columns.named("client", "own.client"),
     columns.CURRENCY,
     Column(name="free_change", label="account.free_change", kind="figure"),
     Column(name="reserved_change", label="account.reserved_change", kind="figure"),
@@ -113,109 +120,129 @@ HISTORY: Final = (
     Column(name="by", label="account.trader", kind="code"),
 )
 REGISTERS: Final = (
-    Column(name="session", label="common.session", href="href"),
+    columns.SESSION,
     columns.DEALS,
     Column(name="first", label="account.first_deal", kind="moment"),
     Column(name="last", label="account.last_deal", kind="moment"),
 )
 REGISTER: Final = (
     columns.DEAL,
-    columns.TIME,
-    columns.INSTRUMENT,
+    columns.INSTANT,
+    columns.GOOD,
     columns.PRICE,
     columns.QUANTITY,
+    columns.GOOD_UNIT,
     columns.NOTIONAL,
     columns.CURRENCY,
-    Column(name="buyer", label="account.buyer"),
-    Column(name="buyer_client", label="account.buyer_client", kind="code"),
-    Column(name="seller", label="account.seller"),
-    Column(name="seller_client", label="account.seller_client", kind="code"),
+    columns.named("buyer", "account.buyer"),
+    columns.named("buyer_client", "account.buyer_client"),
+    columns.named("seller", "account.seller"),
+    columns.named("seller_client", "account.seller_client"),
     Column(name="contract", label="account.contract", words=lambda w, value: w.text(f"account.contract_state.{value}")),
 )
 
 
-def order_row(it: rows.Order) -> Row:
+def goods_of(instrument: str, names: Names) -> Row:
+    """What of a row says which good it is about."""
+    good = names.good(instrument)
+    return {"instrument": instrument, "good": good, "good_unit": good}
+
+
+def order_row(it: rows.Order, names: Names) -> Row:
     """An own order."""
+    good = names.good(it.instrument)
     return {
         "order": it.order,
         "href": f"/account/orders/{it.order}",
         "at": it.accepted_at,
         "session": it.session,
-        "room": f"/terminal/{it.session}?instrument={it.instrument}",
-        "instrument": it.instrument,
+        "session_title": names.session(it.session),
+        "room": f"/terminal/{quote(it.session, safe='')}?instrument={quote(it.instrument, safe='')}",
+        **goods_of(it.instrument, names),
         "side": it.side,
         "price": it.price,
+        "currency": None if good is None else good.instrument.currency,
         "quantity": it.quantity,
         "filled": it.filled,
         "open": it.open,
         "state": it.state,
         "client": it.client,
+        "client_name": names.client(it.client),
         "trader": it.trader,
     }
 
 
-def deal_row(it: rows.Deal) -> Row:
+def deal_row(it: rows.Deal, names: Names) -> Row:
     """An own deal; in a scope, the side that has an order is one's own."""
     buys, sells = it.buy_order is not None, it.sell_order is not None
     both = buys and sells
+    other = None if both else it.seller if buys else it.buyer
+    clients = [name for name in (it.buyer_client, it.seller_client) if name]
     return {
         "deal": it.deal,
         "at": it.at,
         "session": it.session,
-        "register": f"/account/registers/{it.session}",
-        "instrument": it.instrument,
+        "session_title": names.session(it.session),
+        "href": register_path(it.session),
+        **goods_of(it.instrument, names),
         "side": "both" if both else "buy" if buys else "sell",
         "price": it.price,
         "quantity": it.quantity,
         "notional": it.notional,
         "currency": it.currency,
-        "counterparty": None if both else it.seller if buys else it.buyer,
-        "client": ", ".join(name for name in (it.buyer_client, it.seller_client) if name) or None,
+        "counterparty": other,
+        "counterparty_name": names.company(other),
+        "client": ", ".join(clients) or None,
+        "client_name": ", ".join(names.client(one) or one for one in clients) or None,
     }
 
 
-def contract_row(it: rows.Contract) -> Row:
+def contract_row(it: rows.Contract, names: Names) -> Row:
     """An own contract."""
     return {
         "deal": it.deal,
         "state": it.state,
         "opened_at": it.opened_at,
         "session": it.session,
-        "register": f"/account/registers/{it.session}",
-        "instrument": it.instrument,
+        "session_title": names.session(it.session),
+        "href": register_path(it.session),
+        **goods_of(it.instrument, names),
         "price": it.price,
         "quantity": it.quantity,
         "currency": it.currency,
         "buyer": it.buyer,
+        "buyer_name": names.company(it.buyer),
         "seller": it.seller,
+        "seller_name": names.company(it.seller),
         "reason": it.reason,
     }
 
 
-def client_row(it: rows.Client) -> Row:
+def client_row(it: rows.Client, _: Names) -> Row:
     """An own client."""
-    names = ("client", "name", "country", "resident", "group", "at")
-    return {name: getattr(it, name) for name in names}
+    fields = ("client", "name", "country", "resident", "group", "at")
+    return {name: getattr(it, name) for name in fields}
 
 
-def trader_row(it: rows.Trader) -> Row:
+def trader_row(it: rows.Trader, _: Names) -> Row:
     """An own trader."""
     return {"trader": it.trader, "active": it.active, "at": it.at}
 
 
-def account_row(it: rows.Account) -> Row:
+def account_row(it: rows.Account, names: Names) -> Row:
     """An own deposit account."""
-    names = ("client", "currency", "free", "reserved", "blocked", "withdrawing", "at")
-    return {name: getattr(it, name) for name in names}
+    fields = ("client", "currency", "free", "reserved", "blocked", "withdrawing", "at")
+    return {**{name: getattr(it, name) for name in fields}, "client_name": names.client(it.client)}
 
 
-def statement_row(it: rows.StatementLine) -> Row:
+def statement_row(it: rows.StatementLine, names: Names) -> Row:
     """What a command did to an own account."""
-    names = ("number", "at", "why", "client", "currency", "free", "reserved", "blocked")
+    fields = ("number", "at", "why", "client", "currency", "free", "reserved", "blocked")
     changes = ("free_change", "reserved_change", "blocked_change")
     about = it.withdrawal if it.withdrawal is not None else it.order if it.order is not None else it.deal
     return {
-        **{name: getattr(it, name) for name in (*names, *changes)},
+        **{name: getattr(it, name) for name in (*fields, *changes)},
+        "client_name": names.client(it.client),
         "about": None if about is None else str(about),
         "href": None if it.order is None else f"/account/orders/{it.order}",
     }
@@ -227,16 +254,19 @@ def history_row(it: rows.OrderEvent) -> Row:
     return {name: getattr(it, name) for name in names}
 
 
-def registers_row(it: SessionDeals) -> Row:
+def registers_row(it: SessionDeals, names: Names) -> Row:
     """A session in which the company made deals."""
-    return {**it._asdict(), "href": f"/account/registers/{it.session}"}
+    return {**it._asdict(), "session_title": names.session(it.session), "href": register_path(it.session)}
 
 
-def register_row(it: rows.RegisterLine) -> Row:
+def register_row(it: rows.RegisterLine, names: Names) -> Row:
     """A line of an own register."""
-    names = ("deal", "at", "instrument", "price", "quantity", "notional", "currency", "contract")
+    fields = ("deal", "at", "price", "quantity", "notional", "currency", "contract")
     return {
-        **{name: getattr(it, name) for name in (*names, "buyer_client", "seller_client")},
-        "buyer": it.buyer_name or it.buyer,
-        "seller": it.seller_name or it.seller,
+        **{name: getattr(it, name) for name in (*fields, "buyer", "buyer_client", "seller", "seller_client")},
+        **goods_of(it.instrument, names),
+        "buyer_name": it.buyer_name or it.buyer,
+        "buyer_client_name": names.client(it.buyer_client),
+        "seller_name": it.seller_name or it.seller,
+        "seller_client_name": names.client(it.seller_client),
     }

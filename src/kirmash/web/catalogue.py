@@ -23,6 +23,10 @@ class Named(Struct, frozen=True):
         """The good's name; the instrument's id where its card is not known."""
         return self.instrument.instrument if self.card is None else words.good(self.card)
 
+    def full(self, words: Words) -> str:
+        """Good and basis: Pine boards, CPT Changsha."""
+        return f"{self.title(words)}, {self.basis()}"
+
     def basis(self) -> str:
         """Delivery basis: CPT Changsha."""
         return f"{self.instrument.incoterm} {self.instrument.place}"
@@ -48,13 +52,4 @@ class Catalogue:
         return {name: self._known[name] for name in wanted if name in self._known}
 
     def _read(self, instruments: list[str]) -> dict[str, Named]:
-        found: dict[str, Named] = {}
-        cards: dict[tuple[str, str], rows.Card] = {}
-        for name in instruments:
-            for instrument in self._queries.instruments(instrument=name, limit=1).rows:
-                key = (instrument.card, instrument.version)
-                if key not in cards:
-                    versions = self._queries.cards(card=instrument.card, limit=500).rows
-                    cards.update(((it.card, it.version), it) for it in versions)
-                found[name] = Named(instrument, cards.get(key))
-        return found
+        return {it.instrument: Named(it, card) for it, card in self._queries.named(instruments)}

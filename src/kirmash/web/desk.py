@@ -28,6 +28,7 @@ from kirmash.messages.kinds import ActorKind
 from kirmash.protocol.present import command_json
 from kirmash.protocol.shapes import COMMANDS, ShapeError, fields_of
 from kirmash.sequencer.answers import IdReused, Refused
+from kirmash.web.desk_names import Names
 from kirmash.web.forms import FIELDS_MAX, read_fields
 from kirmash.web.rendering import Rendering, here
 from kirmash.web.tables import TableQuery
@@ -56,6 +57,10 @@ PAGES: Final = (
 RESERVED: Final = frozenset({".", "..", "new", "several"})
 """What stands in addresses where an id could."""
 WITHIN: Final = {
+    "/desk/sessions-new": "/desk/sessions",
+    "/desk/orders": "/desk/supervision",
+    "/desk/deals": "/desk/supervision",
+    "/desk/journal-checking": "/desk/journal",
     "/desk/traders": "/desk/participants",
     "/desk/clients": "/desk/participants",
     "/desk/logins": "/desk/participants",
@@ -67,6 +72,8 @@ WITHIN: Final = {
 }
 """Pages that belong to a section with another address."""
 
+NO_FIGURE: Final = "must be decimal text"
+"""How the reason of a mistake begins where something is no figure; programs are told so, people in other words."""
 EFFECT_SECONDS: Final = 1.5
 """How long a page waits for the effect of what was just done in the other decider (PS-7), before it is shown."""
 VIEWS_SECONDS: Final = 2.0
@@ -176,6 +183,7 @@ class Desk:
     def __init__(self, services: Services, rendering: Rendering) -> None:
         self.services: Final = services
         self.rendering: Final = rendering
+        self.names: Final = Names(services)
 
     def words(self, call: Call) -> Words:
         """The caller's language."""
@@ -195,6 +203,8 @@ class Desk:
                 "desk_section": section_of(call.request.url.path),
                 "may_act": call.caller.role is Role.OPERATOR,
                 "new_client_id": new_client_id,
+                "actor": self.names.actor,
+                "login_name": self.names.login(call.caller.login),
                 **values,
             },
         )
@@ -275,6 +285,10 @@ class Desk:
 
     def shape_fault(self, call: Call, error: ShapeError) -> Fault:
         """A mistake of form at its field."""
+        if error.reason.startswith(NO_FIGURE):
+            words = self.words(call)
+            text, cure = words.text("desk.no_figure"), words.text("desk.no_figure.cure")
+            return Fault(field=error.field, text=text, cure=cure, rule=error.rule)
         said = error.reason if call.language != "ru" else russian(error.reason) or error.reason
         text = self.words(call).text("form.missing") if error.reason == "is missing" else said[:1].upper() + said[1:]
         return Fault(field=error.field, text=text, cure=self.words(call).text("desk.cure.shape"), rule=error.rule)
@@ -299,8 +313,7 @@ class Desk:
             raise error
         problem = denied_problem(error)
         shown = problem.value(call.language)
-        text = shown["detail"]
-        fault = Fault(field=field, text=text[:1].upper() + text[1:], cure=shown.get("cure", ""))
+        fault = Fault(field=field, text=_stated(shown["detail"]), cure=_stated(shown.get("cure", "")))
         return Failed([fault], problem.status, headers=problem.headers)
 
     def _refused(self, call: Call, error: Denied | Refused) -> Failed:
@@ -311,7 +324,9 @@ class Desk:
             return self.denied(call, error)
         problem = refused_problem(error)
         shown = problem.value(call.language)
-        fault = Fault(field=None, text=shown["detail"], cure=shown.get("cure", ""), rule=shown.get("rule", ""))
+        rule = shown.get("rule", "")
+        text = shown["detail"].removesuffix(f" ({rule})")
+        fault = Fault(field=None, text=_stated(text), cure=_stated(shown.get("cure", "")), rule=rule)
         return Failed([fault], problem.status, spent=isinstance(error, IdReused), headers=problem.headers)
 
     def _done(self, call: Call, given: Given) -> Done:
@@ -379,6 +394,12 @@ class Desk:
         if records:
             await self.services.feed.views_at(records[-1].number, VIEWS_SECONDS)
         return records
+
+
+def _stated(text: str) -> str:
+    """What the doors say for programs, as a sentence among others on a page."""
+    text = text[:1].upper() + text[1:]
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _origin(who: Who) -> str:

@@ -25,8 +25,6 @@ PURPOSES: Final = ("domestic", "export", "import", "transit")
 SIDES: Final = ("buy", "sell")
 SHOWN_MAX: Final = 20
 """How many of a broker's clients and of a participant's traders stand on his page; the rest is on lists."""
-RUSSIAN_SPEAKING: Final = frozenset({"BY", "RU", "KZ", "KG", "TJ", "UZ", "AM", "AZ", "MD", "TM"})
-"""In which countries a new login is offered in Russian; whoever has it can change that."""
 BROKER: Final = "broker"
 
 
@@ -145,7 +143,7 @@ class Companies:
         said = await self._desk.waited(call)
         company = await self.found(participant)
         words = self._desk.words(call)
-        forms = self._forms(company)
+        forms = self._forms(company, call.language)
         if failed is not None:
             forms[failed.name] = failed
         sections, purposes = await read(lambda: self._matrix(company))
@@ -156,6 +154,7 @@ class Companies:
             200 if failed is None else failed.status,
             said=said,
             company=company,
+            client_names={it.client: it.name for it in company.clients},
             it=company.participant,
             steps=steps,
             following=next((step.name for step in steps if step.state == "next"), None),
@@ -173,7 +172,7 @@ class Companies:
             path_of=participant_path,
         )
 
-    def _forms(self, company: Company) -> dict[str, Form]:
+    def _forms(self, company: Company, language: str) -> dict[str, Form]:
         it = company.participant
         taken = {trader.trader for trader in company.traders}
         suggested = next(name for n in range(1, LIMIT_MAX + 2) if (name := f"{it.participant}-{n}") not in taken)
@@ -183,7 +182,7 @@ class Companies:
             "role": Role.TRADER.value if free or company.logins else Role.PARTICIPANT_ADMIN.value,
             "trader": free[0] if free else "",
             "name": free[0] if free else f"{it.participant}-admin",
-            "language": "ru" if it.country in RUSSIAN_SPEAKING else "en",
+            "language": language,
         }
         return {
             "permit": fresh("permit"),

@@ -26,7 +26,7 @@ from kirmash.web.forms import go_to
 from kirmash.web.goods import newest
 from kirmash.web.tables import Column, Row, ask_all, table_of
 from kirmash.web.ticket import figure_in
-from kirmash.web.words import Words
+from kirmash.web.words import Words, values_meant
 
 LIST: Final = "/desk/goods"
 INCOTERMS: Final = ("EXW", "FCA", "CPT", "CIP", "DAP", "DPU", "DDP", "FAS", "FOB", "CFR", "CIF")
@@ -52,7 +52,7 @@ INSTRUMENTS: Final = (
     Column(name="currency", label="common.currency", kind="code"),
     Column(name="tick", label="instrument.tick", kind="figure"),
     Column(name="lot", label="instrument.lot", kind="figure"),
-    Column(name="payment_term", label="instrument.payment_term"),
+    Column(name="payment_term", label="instrument.payment_term", words=lambda w, value: w.known("payment", value)),
     Column(name="conditional", label="desk.field.conditional", words=lambda w, value: w.text(f"common.{value}")),
     Column(name="listed", label="desk.field.in_market", words=lambda w, value: w.text(f"common.{value}")),
 )
@@ -116,7 +116,7 @@ def _card_row(words: Words, it: rows.Card) -> Row:
 
 
 def _cards(q: Queries, given: dict[str, Any], _: str | None, __: int) -> list[Any]:
-    return [*q.shelf().find(given.get("section"), given.get("q", ""))]
+    return [*q.shelf().find(given.get("section"), given.get("q", ""), values_meant)]
 
 
 def _instruments(q: Queries, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 import kirmash
 from kirmash.gateway.readiness import Readiness
 from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.gateway.russian import russian
 from kirmash.protocol.link import Status
 from kirmash.sequencer.answers import Refused
 from kirmash.web.desk import TAG, Desk, DeskQuery, desk_page
@@ -113,7 +114,11 @@ class Watch:
 
     async def _picture(self, call: Call) -> Picture:
         health = await self.look(self._desk.words(call))
-        html = self._desk.rendering.fragment(call.language, "desk/health_lamps.html", health=health)
+        said = "" if health.status is None else health.status.recovered
+        recovered = (russian(said) or said) if call.language == "ru" else said
+        html = self._desk.rendering.fragment(
+            call.language, "desk/health_lamps.html", health=health, recovered=recovered
+        )
         return Picture(health.folded, {"health": html})
 
 

@@ -71,14 +71,18 @@ class DeskHome:
         number = self._services.feed.number
         now = self._desk.rendering.now()
         sessions = [timeline_of(it) for it in self._services.feed.board.sessions()]
-        today = [it for it in sessions if _is_today(words, it, now)]
+        today = _todays(words, sessions, now)
         today.sort(key=lambda it: (it.ended, it.phase == "SCHEDULED", it.begins or "", it.session))
         health = await self._watch.look(words)
         needs = await self._needs(sessions, now)
+        bodies = [it.body.get("participant") for it in needs.proposals]
+        names = await self._desk.names.participants(
+            [*(it for it in bodies if isinstance(it, str)), *(it.participant for it in needs.withdrawals)]
+        )
         return Picture(
             number,
             {
-                "needs": fragment(call.language, "desk/home_needs.html", needs=needs),
+                "needs": fragment(call.language, "desk/home_needs.html", needs=needs, names=names),
                 "sessions": fragment(
                     call.language,
                     "desk/home_sessions.html",
@@ -112,14 +116,22 @@ def _is_overdue(it: Timeline, said: str) -> bool:
     return it.next_at is not None and not it.ended and it.next_at[:16] < said[:16]
 
 
-def _is_today(words: Words, it: Timeline, now: datetime.datetime) -> bool:
-    if it.running:
-        return True
-    if it.begins is None:
-        return False
+def _todays(words: Words, sessions: list[Timeline], now: datetime.datetime) -> list[Timeline]:
+    """Those that run, and those whose days in the exchange's zone have today among them."""
     today = now.astimezone(words.zone).date()
-    ends = words.local(it.ends).date() if it.ends is not None else today
-    return words.local(it.begins).date() <= today <= ends
+    # By the text of its times alone, nearly all of thousands of sessions are days away in any zone.
+    far = datetime.timedelta(days=2)
+    first, last = (today - far).isoformat(), (today + far).isoformat()
+
+    def is_todays(it: Timeline) -> bool:
+        if it.running:
+            return True
+        if it.begins is None or it.begins > last or (it.ends is not None and it.ends < first):
+            return False
+        ends = words.local(it.ends).date() if it.ends is not None else today
+        return words.local(it.begins).date() <= today <= ends
+
+    return [it for it in sessions if is_todays(it)]
 
 
 def home_routes(desk: Desk, streams: DeskLive, watch: Watch) -> list[Route]:

@@ -5,6 +5,7 @@ Each has a page of its own that says what will happen, by a rehearsal where that
 field for the reason of an operator's cancellation; it is kept beside it, on the record's number (bulletin).
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -17,9 +18,13 @@ from kirmash.gateway.api.asking import missing, path_number, read
 from kirmash.gateway.api.notices import kept
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.gateway.services import Services
+from kirmash.identity import State
 from kirmash.queries import rows
 from kirmash.web.account_columns import HISTORY, history_row
+from kirmash.web.catalogue import Catalogue
 from kirmash.web.desk import Desk, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
+from kirmash.web.desk_proposals import FOUND_MAX
 from kirmash.web.forms import go_to
 from kirmash.web.tables import Column, Table, ask_all, exported, table_of
 from kirmash.web.words import Words
@@ -45,8 +50,9 @@ class Effect(Struct, frozen=True):
 class Interventions:
     """The handlers."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, catalogue: Catalogue) -> None:
         self._desk: Final = desk
+        self._catalogue: Final = catalogue
         self._services: Final = desk.services
         self._queries: Final = desk.services.queries
 
@@ -69,6 +75,7 @@ class Interventions:
             call,
             "desk/supervision_order.html",
             order=order,
+            **await self._named(order.instrument, [order.participant], [order.client]),
             table=self._history(call, words, history),
             remarks=[remarks[number] for number in sorted(remarks)],
         )
@@ -89,17 +96,12 @@ class Interventions:
         try:
             # One id for the command and for its reason, also where the form came without.
             client_id = self._desk.client_id(call, client_id)
-            reason = self._reason(call, values)
+            reason = reason_of(self._desk.words(call), values)
             done = await self._desk.give(call, "cancel_order", {"order": order.order}, client_id)
         except Failed as failed:
             return await self._cancel_page(call, order, shown.failed(failed, values, client_id))
         if done.number is not None:
-            number, by = done.number, call.caller.operator or ""
-            try:
-                await kept(lambda: self._services.bulletin.remark(client_id, by, number, reason))
-            except (Problem, Unfit) as error:
-                # The order is cancelled, and a second click must not say otherwise.
-                _log.warning("the reason of a cancellation was not kept", number=number, error=str(error))
+            await keep_reason(self._services, call, client_id, done.number, reason)
         return go_to(done.then(f"/desk/orders/{order.order}"))
 
     async def _cancel_page(self, call: Call, order: rows.Order, form: Form) -> Response:
@@ -114,6 +116,7 @@ class Interventions:
             "desk/supervision_cancel.html",
             form.status,
             order=order,
+            **await self._named(order.instrument, [order.participant], [order.client]),
             form=refused if refused is not None and not form.faults else form,
             effect=effect,
             possible=refused is None,
@@ -132,7 +135,31 @@ class Interventions:
 
     async def deal(self, call: Call) -> Response:
         deal, contract = await self._deal(call)
-        return await self._desk.page(call, "desk/supervision_deal.html", deal=deal, contract=contract)
+        return await self._desk.page(
+            call,
+            "desk/supervision_deal.html",
+            deal=deal,
+            contract=contract,
+            waiting=self._waiting(deal.deal),
+            **await self._named(deal.instrument, [deal.buyer, deal.seller], [deal.buyer_client, deal.seller_client]),
+        )
+
+    def _waiting(self, deal: int) -> list[str]:
+        """Proposals to annul the deal that nobody has decided yet."""
+        found = self._services.identity.proposals(state=State.OPEN, limit=FOUND_MAX)
+        return [it.id for it in found if it.command == "annul_deal" and str(it.body.get("deal")) == str(deal)]
+
+    async def _named(
+        self, instrument: str, participants: Sequence[str | None], clients: Sequence[str | None]
+    ) -> dict[str, Any]:
+        """What a page shows beside ids: the names of participants and clients, and what the instrument is."""
+        named = await self._catalogue.names([instrument])
+        acting = [it for it in clients if it]
+        return {
+            "named": named.get(instrument),
+            "names": await self._desk.names.participants(it for it in participants if it),
+            "clients": await read(lambda: self._queries.client_names(acting)),
+        }
 
     async def show_annul(self, call: Call) -> Response:
         return await self._annul_page(call, fresh("annul"))
@@ -141,7 +168,7 @@ class Interventions:
         deal, _ = await self._deal(call)
         values, client_id = form_of(call)
         try:
-            given: dict[str, Any] = {"deal": deal.deal, "reason": self._reason(call, values)}
+            given: dict[str, Any] = {"deal": deal.deal, "reason": reason_of(self._desk.words(call), values)}
             done = await self._desk.give(call, "annul_deal", given, client_id)
         except Failed as failed:
             return await self._annul_page(call, fresh("annul").failed(failed, values, client_id))
@@ -160,6 +187,7 @@ class Interventions:
             form.status,
             deal=deal,
             contract=contract,
+            **await self._named(deal.instrument, [deal.buyer, deal.seller], [deal.buyer_client, deal.seller_client]),
             form=refused if refused is not None and not form.faults else form,
             possible=refused is None,
             reason_max=REASON_MAX,
@@ -174,15 +202,25 @@ class Interventions:
             raise missing("deal")
         return found[0], found[1]
 
-    def _reason(self, call: Call, values: dict[str, str]) -> str:
-        """The reason as it is kept. Raises Failed."""
-        words = self._desk.words(call)
-        try:
-            return check_reason(values.get("reason", ""))
-        except Unfit as unfit:
-            why = unfit.refusals[0]
-            text = words.text(f"run.unfit.{why.why}", most=words.figure(REASON_MAX))
-            raise Failed([Fault(field="reason", text=text)], 422) from None
+
+def reason_of(words: Words, values: Mapping[str, str]) -> str:
+    """The reason as it is kept. Raises Failed."""
+    try:
+        return check_reason(values.get("reason", ""))
+    except Unfit as unfit:
+        why = unfit.refusals[0]
+        text = words.text(f"run.unfit.{why.why}", most=words.figure(REASON_MAX))
+        raise Failed([Fault(field="reason", text=text)], 422) from None
+
+
+async def keep_reason(services: Services, call: Call, client_id: str, number: int, reason: str) -> None:
+    """Keep why an operator cancelled, beside the journal: under the id and the number of his command."""
+    by = call.caller.operator or ""
+    try:
+        await kept(lambda: services.bulletin.remark(client_id, by, number, reason))
+    except (Problem, Unfit) as error:
+        # The orders are cancelled, and a second click must not say otherwise.
+        _log.warning("the reason of a cancellation was not kept", number=number, error=str(error))
 
 
 def _effect(lines: list[dict[str, Any]], order: rows.Order) -> Effect:
@@ -201,9 +239,9 @@ def _event_row(it: rows.OrderEvent) -> dict[str, Any]:
     return dict(history_row(it))
 
 
-def intervention_routes(desk: Desk) -> list[Route]:
+def intervention_routes(desk: Desk, catalogue: Catalogue) -> list[Route]:
     """Orders and deals of the desk; auditors read, operators act."""
-    it = Interventions(desk)
+    it = Interventions(desk, catalogue)
     reading: dict[str, Any] = {"rule": Rule.AUDIT}
     return [
         desk_page("/orders/{order}", it.order, "One order with its names", **reading),

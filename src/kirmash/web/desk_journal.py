@@ -24,6 +24,7 @@ from kirmash.protocol.present import command_json
 from kirmash.protocol.schema import schema
 from kirmash.web.desk import TAG, Desk, DeskQuery, desk_page
 from kirmash.web.desk_lines import actor_of, fields_of, reasons_of, sentence_of
+from kirmash.web.desk_names import Names
 from kirmash.web.forms import go_to
 from kirmash.web.rendering import HEADERS
 from kirmash.web.tables import Column, Row, exported, table_of
@@ -87,7 +88,7 @@ class Journal:
                 return go_to(f"{PATH}/{int(number)}")
             wrong = "number"
         found, wrong = await self._found(query, wrong)
-        listed = [_row(record) for record in found]
+        listed = [{**_row(record), "by": self._desk.names.actor(record.actor)} for record in found]
         if query.format:
             return await exported(words, call, listed, RECORDS, "records", query.format)
         table = table_of(
@@ -125,7 +126,7 @@ class Journal:
                 return await self._of(name, int(number)), None
         found = []
         for recent in self._recent():
-            if _fits(recent, query):
+            if _fits(recent, query, self._desk.names):
                 found.append(recent.record)
                 if len(found) == FOUND_MAX:
                     break
@@ -177,7 +178,7 @@ class Journal:
             "desk/journal_record.html",
             record=shown,
             command=command,
-            by=actor_of(words, shown.actor_kind, shown.actor),
+            by=actor_of(words, shown.actor_kind, self._desk.names.actor(shown.actor)),
             fields=fields_of(given),
             lines=[_line(words, it, command) for it in lines],
             raw_json=msgspec.json.format(msgspec.json.encode(shown), indent=2).decode(),
@@ -240,11 +241,11 @@ def _row(record: Record) -> Row:
     }
 
 
-def _fits(recent: Recent, query: JournalQuery) -> bool:
+def _fits(recent: Recent, query: JournalQuery, names: Names) -> bool:
     record = recent.record
     if query.client_id and record.client_id != query.client_id.strip():
         return False
-    if query.actor and record.actor != query.actor.strip():
+    if query.actor and query.actor.strip() not in (record.actor, names.actor(record.actor)):
         return False
     row: Row | None = None
     if query.command or query.outcome:

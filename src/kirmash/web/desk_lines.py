@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from kirmash.gateway.feed import JsonObject
 from kirmash.web.desk_tape import Placed, TapeLine
+from kirmash.web.naming import CLIENTS, COMPANIES, Names
 from kirmash.web.told import Why, why_of
 from kirmash.web.words import Words
 
@@ -41,7 +42,7 @@ class Told(Struct, frozen=True, kw_only=True):
     reasons: list[Why]
 
 
-def told_of(words: Words, it: TapeLine) -> Told:
+def told_of(words: Words, it: TapeLine, names: Names) -> Told:
     """A line of a session's tape."""
     placed = it.placed
     return Told(
@@ -49,7 +50,7 @@ def told_of(words: Words, it: TapeLine) -> Told:
         index=it.index,
         at=it.at,
         kind="danger" if it.event in _BAD else "success" if it.event in _GOOD else "info",
-        text=sentence_of(words, it.line, placed, it.command),
+        text=sentence_of(words, it.line, placed, it.command, names),
         actor=actor_of(words, it.actor_kind, it.actor),
         order=it.order,
         participant="" if placed is None else placed.participant,
@@ -58,8 +59,8 @@ def told_of(words: Words, it: TapeLine) -> Told:
     )
 
 
-def sentence_of(words: Words, line: JsonObject, placed: Placed | None, command: str) -> str:
-    """What an event says, as a sentence; its name where there is none."""
+def sentence_of(words: Words, line: JsonObject, placed: Placed | None, command: str, names: Names | None = None) -> str:
+    """What an event says, as a sentence; its name where there is none. `names` of what the line has by id."""
     event = line["event"]
     given: dict[str, str] = dict.fromkeys((*_NAMES, *_FIGURES, "side", "phase", "what", "why", "place"), "")
     if placed is not None:
@@ -78,11 +79,29 @@ def sentence_of(words: Words, line: JsonObject, placed: Placed | None, command: 
         given["what"] = words.known("run.command", command)
     if event == "order_cancelled":
         given["why"] = words.text(f"run.cancel.{line['reason']}")
-    for name in ("client", "buyer_client", "seller_client"):
+    if names is not None:
+        _name(words, given, names)
+    for name in CLIENTS:
         if given[name]:
-            given[name] = f" ({given[name]})"
+            client = None if names is None else names.client(given[name])
+            given[name] = f" ({given[name]})" if client in (None, given[name]) else f", {client} ({given[name]})"
     found = words.known("run.line", event)
     return event if found == event else words.text(f"run.line.{event}", **given)
+
+
+def _name(words: Words, given: dict[str, str], names: Names) -> None:
+    """Put names before the ids of companies and for those of goods, units and currencies behind figures."""
+    for key in COMPANIES:
+        if given[key] and names.company(given[key]) != given[key]:
+            given[key] = f"{names.company(given[key])} ({given[key]})"
+    good = names.good(given["instrument"])
+    if good is None:
+        return
+    unit, currency = good.unit(words), good.instrument.currency
+    given["instrument"] = good.full(words)
+    ends = {"price": f"{currency} / {unit}", "reserved": currency}
+    ends |= dict.fromkeys(("quantity", "open", "volume", "surplus"), unit)
+    given.update((key, f"{given[key]} {end}".rstrip()) for key, end in ends.items() if given[key])
 
 
 def reasons_of(words: Words, line: JsonObject) -> list[Why]:

@@ -3,7 +3,7 @@
 A list is described by `Listing`; what it asks and how its rows look stands with the subject.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -13,7 +13,8 @@ from kirmash.gateway.api.asking import read
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.queries import Page, Queries
 from kirmash.web.desk import TAG, Desk, DeskQuery
-from kirmash.web.tables import WHOLE_MAX, Column, Row, Table, ask_all, exported, table_of
+from kirmash.web.naming import Names
+from kirmash.web.tables import WHOLE_MAX, Column, Pages, Row, Table, exported, table_of
 from kirmash.web.words import Words
 
 
@@ -58,16 +59,18 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 class Listing(Struct, frozen=True, kw_only=True):
     """A list. `name` is the beginning of its texts' keys (desk.withdrawals); `actions` are links for operators, each
-    with the key of its text; `siblings` are lists that stand beside it."""
+    with the key of its text; `siblings` are lists that stand beside it. `row` is given the words and what was found,
+    and where the list is `named` the names of all that it names."""
 
     name: str
     path: str
     columns: tuple[Column, ...]
     ask: Ask
-    row: Callable[[Words, Any], Row]
+    row: Callable[..., Row]
     filters: tuple[Filter, ...] = ()
     actions: tuple[tuple[str, str], ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
+    named: bool = False
     rule: Rule = Rule.AUDIT
 
 
@@ -89,8 +92,10 @@ class Lists:
         words = self._desk.words(call)
         given = self._given(it, words, query)
         if query.format:
-            found = await read(lambda: self._whole(it, given))
-            return await exported(words, call, found, it.columns, it.name, query.format, lambda one: it.row(words, one))
+            names = self._desk.rendering.names(self._queries)
+            found = await read(lambda: self._found(it, given, names))
+            row = _row_of(it, words, names)
+            return await exported(words, call, found, it.columns, it.name, query.format, row)
         said = await self._desk.waited(call)
         return await self._desk.page(
             call,
@@ -105,23 +110,25 @@ class Lists:
 
     async def table(self, it: Listing, words: Words, query: DeskQuery, given: dict[str, Any]) -> Table:
         """The rows of a list."""
-        page = await read(lambda: it.ask(self._queries, dict(given), query.cursor, WHOLE_MAX))
+        names = self._desk.rendering.names(self._queries)
+        page = await read(lambda: _learnt(it, names, it.ask(self._queries, dict(given), query.cursor, WHOLE_MAX)))
         return table_of(
             words,
             query,
             page,
-            lambda one: it.row(words, one),
+            _row_of(it, words, names),
             name=it.name,
             caption=f"desk.{it.name}",
             columns=it.columns,
             empty=f"desk.{it.name}.empty",
         )
 
-    def _whole(self, it: Listing, given: dict[str, Any]) -> list[Any]:
-        first = it.ask(self._queries, dict(given), None, WHOLE_MAX)
+    def _found(self, it: Listing, given: dict[str, Any], names: Names) -> Sequence[Any] | Pages:
+        """The list where it is answered at once, else how it is asked for page by page."""
+        first = it.ask(self._queries, dict(given), None, 1)
         if not isinstance(first, Page):
             return first
-        return ask_all(lambda cursor, limit: _as_page(it.ask(self._queries, dict(given), cursor, limit)))
+        return lambda cursor, limit: _as_page(_learnt(it, names, it.ask(self._queries, dict(given), cursor, limit)))
 
     def _given(self, it: Listing, words: Words, query: ListQuery) -> dict[str, Any]:
         """The filters that the list knows; a choice that is none counts as none."""
@@ -131,6 +138,18 @@ class Lists:
             if value and (one.choices is None or value in dict(one.choices(words))):
                 given[one.name] = value
         return given
+
+
+def _row_of(it: Listing, words: Words, names: Names) -> Callable[[Any], Row]:
+    """What makes a row of one that was found."""
+    return (lambda one: it.row(words, one, names)) if it.named else lambda one: it.row(words, one)
+
+
+def _learnt(it: Listing, names: Names, found: Page[Any] | list[Any]) -> Page[Any] | list[Any]:
+    """What was found, once its names are known where the list shows any."""
+    if it.named:
+        names.learn(found.rows if isinstance(found, Page) else found)
+    return found
 
 
 def _as_page(found: Page[Any] | list[Any]) -> Page[Any]:

@@ -15,9 +15,9 @@ from kirmash.gateway.feed import Told
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call
 from kirmash.gateway.services import Services
-from kirmash.identity import Denied
+from kirmash.identity import Denied, SessionEnded
 from kirmash.sequencer.answers import Refused
-from kirmash.web.live import MEDIA_TYPE, RETRY_MILLISECONDS, event_of
+from kirmash.web.live import ENDED_EVENT, MEDIA_TYPE, RETRY_MILLISECONDS, event_of
 from kirmash.web.rendering import HEADERS
 
 STREAMS_MAX: Final = 200
@@ -98,7 +98,7 @@ class DeskLive:
             yield f"retry: {RETRY_MILLISECONDS}\n\n"
             while not self._closing:
                 news.clear()
-                self._services.identity.check_standing(call.caller)
+                self._services.identity.check_standing(call.caller, use=False)
                 picture = await make(after)
                 if seen is not None and picture.number == seen:
                     # The page was made at this very number: it shows all of it.
@@ -113,6 +113,8 @@ class DeskLive:
                     await asyncio.sleep(COALESCE_SECONDS)
                 except TimeoutError:
                     yield ": here\n\n"
+        except SessionEnded:
+            yield ENDED_EVENT
         except (Denied, Problem, Refused):
             # The right to it ended, or what is shown is gone; coming back tells which.
             return

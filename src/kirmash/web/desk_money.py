@@ -16,11 +16,14 @@ from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.queries import Page, Queries, rows
 from kirmash.queries.asking import LIMIT_MAX
 from kirmash.queries.names import CONTRACT_STATES, WITHDRAWAL_STATES
-from kirmash.web.account_columns import STATEMENT, statement_row
+from kirmash.web import columns
+from kirmash.web.account_columns import STATEMENT, goods_of, statement_row
 from kirmash.web.desk import Desk, DeskQuery, Failed, Fault, Form, desk_form, desk_page, form_of, fresh, given_only
 from kirmash.web.desk_company import participant_path
 from kirmash.web.desk_lists import Filter, Listing, ListQuery, Lists, choices_of, list_routes
 from kirmash.web.forms import go_to
+from kirmash.web.naming import Names
+from kirmash.web.paths import session_path
 from kirmash.web.tables import Column, Row
 from kirmash.web.ticket import figure_in
 from kirmash.web.words import Words
@@ -35,8 +38,8 @@ ENDS: Final = {"perform": "perform_contract", "terminate": "terminate_contract"}
 DECISIONS: Final = {"confirm": "confirm_withdrawal", "cancel": "cancel_withdrawal"}
 
 _WHOSE: Final = (
-    Column(name="participant", label="desk.field.participant", kind="code", href="company"),
-    Column(name="client", label="own.client", kind="code"),
+    columns.named("participant", "desk.field.participant", "company"),
+    columns.named("client", "own.client"),
 )
 ACCOUNTS: Final = (
     *_WHOSE,
@@ -70,13 +73,14 @@ WITHDRAWN: Final = (
 CONTRACTED: Final = (
     Column(name="deal", label="own.deal", kind="count", href="href"),
     Column(name="state", label="desk.field.state", words=lambda w, value: w.text(f"account.contract_state.{value}")),
-    Column(name="session", label="common.session"),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
-    Column(name="currency", label="common.currency", kind="code"),
-    Column(name="buyer", label="account.buyer", kind="code", href="buyer_page"),
-    Column(name="seller", label="account.seller", kind="code", href="seller_page"),
+    columns.session("session_page"),
+    columns.GOOD,
+    columns.PRICE,
+    columns.CURRENCY,
+    columns.QUANTITY,
+    columns.GOOD_UNIT,
+    columns.named("buyer", "account.buyer", "buyer_page"),
+    columns.named("seller", "account.seller", "seller_page"),
     Column(name="opened_at", label="account.opened", kind="moment"),
     Column(name="reason", label="account.reason"),
 )
@@ -100,48 +104,64 @@ def withdrawal_path(withdrawal: str) -> str:
     return f"{WITHDRAWALS}/{quote(withdrawal, safe='')}"
 
 
-def _account_row(words: Words, it: rows.Account) -> Row:
-    names = ("participant", "client", "currency", "free", "reserved", "blocked", "withdrawing", "at")
+def whose(it: Any, names: Names) -> Row:
+    """Whose money a row is about."""
     return {
-        **{name: getattr(it, name) for name in names},
+        "participant": it.participant,
+        "participant_name": names.company(it.participant),
         "company": participant_path(it.participant),
+        "client": it.client,
+        "client_name": names.client(it.client),
+    }
+
+
+def _account_row(words: Words, it: rows.Account, names: Names) -> Row:
+    fields = ("participant", "client", "currency", "free", "reserved", "blocked", "withdrawing", "at")
+    return {
+        **{name: getattr(it, name) for name in fields},
+        **whose(it, names),
         "statement": words.text("desk.open"),
         "statement_of": statement_path(it.participant),
     }
 
 
-def _credit_row(_: Words, it: rows.Credit) -> Row:
-    names = ("number", "at", "participant", "client", "amount", "currency")
+def _credit_row(_: Words, it: rows.Credit, names: Names) -> Row:
+    fields = ("number", "at", "participant", "client", "amount", "currency")
     state = "refused" if it.refused else "pending" if it.effective is None else "there"
     return {
-        **{name: getattr(it, name) for name in names},
-        "company": participant_path(it.participant),
+        **{name: getattr(it, name) for name in fields},
+        **whose(it, names),
         "state": state,
     }
 
 
-def _withdrawal_row(_: Words, it: rows.Withdrawal) -> Row:
-    names = ("withdrawal", "participant", "client", "amount", "currency", "state", "requested_at", "at")
+def _withdrawal_row(_: Words, it: rows.Withdrawal, names: Names) -> Row:
+    fields = ("withdrawal", "participant", "client", "amount", "currency", "state", "requested_at", "at")
     return {
-        **{name: getattr(it, name) for name in names},
+        **{name: getattr(it, name) for name in fields},
+        **whose(it, names),
         "href": withdrawal_path(it.withdrawal),
-        "company": participant_path(it.participant),
     }
 
 
-def _contract_row(_: Words, it: rows.Contract) -> Row:
-    names = ("deal", "state", "session", "instrument", "price", "quantity", "currency", "buyer", "seller", "opened_at")
+def _contract_row(_: Words, it: rows.Contract, names: Names) -> Row:
+    fields = ("deal", "state", "session", "price", "quantity", "currency", "buyer", "seller", "opened_at", "reason")
     return {
-        **{name: getattr(it, name) for name in (*names, "reason")},
+        **{name: getattr(it, name) for name in fields},
+        **goods_of(it.instrument, names),
+        "session_title": names.session(it.session),
+        "session_page": session_path(it.session),
+        "buyer_name": names.company(it.buyer),
+        "seller_name": names.company(it.seller),
         "href": f"{CONTRACTS}/{it.deal}",
         "buyer_page": participant_path(it.buyer or ""),
         "seller_page": participant_path(it.seller or ""),
     }
 
 
-def _statement_row(_: Words, it: rows.StatementLine) -> Row:
+def _statement_row(_: Words, it: rows.StatementLine, names: Names) -> Row:
     # The number of an order leads nowhere from here: its history is its owner's page.
-    return {**statement_row(it), "href": None}
+    return {**statement_row(it, names), "href": None}
 
 
 def _accounts(q: Queries, given: dict[str, Any], cursor: str | None, limit: int) -> Page[Any]:
@@ -177,6 +197,7 @@ LISTINGS: Final = (
         columns=ACCOUNTS,
         ask=_accounts,
         row=_account_row,
+        named=True,
         filters=(_PARTICIPANT, _CLIENT, _CURRENCY),
         actions=_ACTIONS,
         siblings=_SIBLINGS,
@@ -187,6 +208,7 @@ LISTINGS: Final = (
         columns=CREDITS,
         ask=_credits,
         row=_credit_row,
+        named=True,
         filters=(_PARTICIPANT, _CLIENT, _CURRENCY),
         actions=_ACTIONS[:1],
         siblings=_SIBLINGS,
@@ -197,6 +219,7 @@ LISTINGS: Final = (
         columns=WITHDRAWN,
         ask=_withdrawals,
         row=_withdrawal_row,
+        named=True,
         filters=(
             Filter(
                 name="state",
@@ -216,6 +239,7 @@ LISTINGS: Final = (
         columns=CONTRACTED,
         ask=_contracts,
         row=_contract_row,
+        named=True,
         filters=(
             Filter(
                 name="state",
@@ -275,6 +299,7 @@ class Money:
             found=found,
             accounts=accounts,
             clients=[it.client for it in clients],
+            client_names={it.client: it.name for it in clients},
             currencies=currency_choices(*sorted({it.currency for it in accounts})),
             path_of=participant_path,
         )
@@ -308,7 +333,7 @@ class Money:
         )
 
     async def _asked(self, call: Call, form: Form, values: dict[str, Any]) -> Response:
-        found, accounts, _ = await read(lambda: self._whose(values["participant"].strip()))
+        found, accounts, clients = await read(lambda: self._whose(values["participant"].strip()))
         whose = (values.get("client"), values["currency"])
         return await self._desk.page(
             call,
@@ -316,6 +341,7 @@ class Money:
             form=form,
             values=values,
             client=values.get("client"),
+            client_names={it.client: it.name for it in clients},
             found=found,
             account=next((it for it in accounts if (it.client, it.currency) == whose), None),
             second=needs_second(self._desk.services, call.caller, "credit_deposit", values),
@@ -354,7 +380,7 @@ class Money:
         if not found:
             raise missing("withdrawal")
         it = found[0]
-        whose, _, __ = await read(lambda: self._whose(it.participant))
+        whose, _, clients = await read(lambda: self._whose(it.participant))
         waiting = await read(lambda: self._queries.withdrawals(scope=None, state=READY, limit=2).rows)
         return await self._desk.page(
             call,
@@ -363,6 +389,7 @@ class Money:
             form=form,
             it=it,
             found=whose,
+            client_names={one.client: one.name for one in clients},
             said=said,
             path_of=participant_path,
             following=next((withdrawal_path(one.withdrawal) for one in waiting if one.withdrawal != name), None),
@@ -397,6 +424,7 @@ class Money:
             columns=STATEMENT,
             ask=ask,
             row=_statement_row,
+            named=True,
             filters=(_CLIENT, _CURRENCY),
             siblings=((participant_path(participant), "desk.to_participant"), *_SIBLINGS),
         )
@@ -413,8 +441,18 @@ class Money:
         it = await read(lambda: self._queries.contract(deal, scope=None))
         if it is None:
             raise missing("contract")
+        names = self._desk.rendering.names(self._queries)
+        await read(lambda: names.learn([it]))
         return await self._desk.page(
-            call, "desk/money_contract.html", form.status, form=form, it=it, said=said, path_of=participant_path
+            call,
+            "desk/money_contract.html",
+            form.status,
+            form=form,
+            it=it,
+            said=said,
+            path_of=participant_path,
+            named=names.good(it.instrument),
+            names=names,
         )
 
     async def end(self, call: Call) -> Response:

@@ -65,7 +65,7 @@ class Notices:
     async def _list_page(self, call: Call, form: Form) -> Response:
         words, query = self._desk.words(call), call.query
         found = await kept(lambda: self._bulletin.notices(withdrawn=True, limit=LIST_MAX))
-        listed = [_row(it, call.language) for it in found]
+        listed = [{**_row(it, call.language), "by": self._desk.names.actor(it.by)} for it in found]
         if getattr(query, "format", None):
             return await exported(words, call, listed, NOTICES, "notices", query.format)
         table = table_of(

@@ -5,8 +5,10 @@ line is in order; what the exchange rejects nevertheless comes back alone, to be
 what the same form has registered already would be found taken, and a second click has to end like the first.
 """
 
+import re
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -19,6 +21,7 @@ from kirmash.web.forms import go_to
 PATH: Final = "/desk/participants/several"
 LINES_MAX: Final = 50
 _KINDS: Final = {"посетитель": "visitor", "брокер": "broker", **{kind: kind for kind in KINDS}}
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -33,6 +36,10 @@ class Line(Struct, frozen=True, kw_only=True):
     group: str
     resident: bool
     wrong: list[Fault] = []
+
+    def with_wrong(self, wrong: list[Fault]) -> "Line":
+        """The line with what is wrong with it."""
+        return msgspec.structs.replace(self, wrong=wrong)
 
     def values(self) -> dict[str, Any]:
         """The fields of register_participant."""
@@ -125,16 +132,22 @@ class Several:
 
     async def _checked(self, call: Call, line: Line, lines: list[Line], *, rehearsed: bool) -> Line:
         """The line with what is wrong with it by itself and among the others; rehearsed, as the exchange would say."""
+        words = self._desk.words(call)
+        if not line.name:
+            # The id is made of the name, so what else is wrong would only follow from this.
+            return line.with_wrong([Fault(field="name", text=words.text("form.missing"))])
         wrong: list[Fault] = []
+        if not _COUNTRY.fullmatch(line.country):
+            wrong.append(Fault(field="country", text=words.text("desk.several.no_country")))
         if any(it.participant == line.participant for it in lines if it.number < line.number):
-            wrong.append(Fault(field="participant", text=self._desk.words(call).text("desk.several.twice")))
+            wrong.append(Fault(field="participant", text=words.text("desk.several.twice")))
         try:
             self._desk.check_id(call, "participant", line.participant)
-            if rehearsed:
+            if rehearsed and not wrong:
                 await self._desk.rehearse(call, "register_participant", line.values())
         except Failed as error:
             wrong += error.faults
-        return Line(**{**{name: getattr(line, name) for name in Line.__struct_fields__}, "wrong": wrong})
+        return line.with_wrong(wrong)
 
     async def _told(self, call: Call, lines: list[Line], outcomes: list[Done | Failed]) -> Response:
         """The list with those that are new; the lines that were rejected come back alone."""
@@ -143,10 +156,7 @@ class Several:
         if not failed:
             return go_to(done[-1].then("/desk/participants", state="registered", count=str(len(done))))
         back = "\n".join(line.text for line, _ in failed)
-        shown = [
-            Line(**{**{name: getattr(line, name) for name in Line.__struct_fields__}, "wrong": it.faults})
-            for line, it in failed
-        ]
+        shown = [line.with_wrong(it.faults) for line, it in failed]
         text = self._desk.words(call).text("desk.several.left", done=len(done), left=len(failed))
         form = fresh("several").failed(Failed([Fault(field="lines", text=text)], 409, spent=True), {"lines": back}, "")
         return await self._page(call, form, shown)

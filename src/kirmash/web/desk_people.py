@@ -195,6 +195,9 @@ class People:
         participant = call.path["participant"]
         try:
             self._desk.check_id(call, form, values.get(form, ""))
+            if form == "trader" and len(values.get(form, "").split()) > 1:
+                # What is typed with blanks is mostly a person's name, which the journal would keep for ever.
+                raise Failed([Fault(field=form, text=self._desk.words(call).text("desk.trader.wrong"))], 422)
             done = await self._desk.give(call, command, values, client_id)
         except Failed as error:
             return await self._companies.page(call, participant, fresh(form).failed(error, typed, client_id))

@@ -39,7 +39,8 @@ PPM_OF_PERCENT: Final = 10_000
 
 _PATH: Final = re.compile(r"(instruments|phases|deposit)\[(\d+)\](?:\.(\w+))?", re.ASCII)
 _NAMES: Final = {"down_ppm": "down", "up_ppm": "up", "rate_ppm": "rate"}
-_DAY_AT_END: Final = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
+_DATED: Final = re.compile(r"(?:[-_.]?(?:\d{4}-\d{2}-\d{2}|\d{8})(?:[-_T]?\d{4,6})?)+$", re.ASCII)
+"""What an id ends with that names a day, and perhaps a time of day: no part of the series' name."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -191,6 +192,11 @@ def earlier_of(queries: Queries, session: str) -> Earlier | None:
     )
 
 
+def id_of_copy(session: str, day: datetime.date) -> str:
+    """What a session is called that is held again: the name of the series and the new day."""
+    return f"{_DATED.sub('', session)}-{day.isoformat()}".lstrip("-")
+
+
 def copied_plan(earlier: Earlier, day: datetime.date, zone: ZoneInfo) -> dict[str, str]:
     """The same session on another day: its plan as first made, moved to begin on that day."""
     it = earlier.session
@@ -198,9 +204,7 @@ def copied_plan(earlier: Earlier, day: datetime.date, zone: ZoneInfo) -> dict[st
     first = min((at for _, at in planned), default=datetime.datetime.combine(day, datetime.time(), zone))
     by = day - first.date()
     values = {
-        "session": _DAY_AT_END.sub(day.isoformat(), it.session)
-        if _DAY_AT_END.search(it.session)
-        else f"{it.session}-{day.isoformat()}",
+        "session": id_of_copy(it.session, day),
         "section": it.section,
         "purpose": it.purpose,
         "mechanism": it.mechanism,

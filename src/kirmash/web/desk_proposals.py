@@ -3,6 +3,7 @@
 Decided by the same handlers as REST. Whoever approves sees before what the command would give now.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from kirmash.web.desk_lists import Filter, Listing, choices_of, list_routes
 from kirmash.web.forms import go_to
 from kirmash.web.tables import Column, Row
 from kirmash.web.timeline import ENDED
+from kirmash.web.titles import Titles
 from kirmash.web.words import Words
 
 LIST: Final = "/desk/proposals"
@@ -49,11 +51,15 @@ def command_text(words: Words, command: str) -> str:
     return words.known("desk.command", command)
 
 
-def about_of(words: Words, body: dict[str, Any]) -> str:
-    """What a proposed command is about: whom, how much, which."""
+def about_of(words: Words, body: dict[str, Any], companies: Mapping[str, str], titles: Titles) -> str:
+    """What a proposed command is about: whom, how much, which; ids behind their names."""
     given = {**body}
     if isinstance(given.get("amount"), str):
         given["amount"] = words.figure(given["amount"])
+    if given.get("participant") in companies:
+        given["participant"] = f"{companies[given['participant']]} ({given['participant']})"
+    if isinstance(given.get("session"), str):
+        given["session"] = f"{titles.of(words, given['session'])} ({given['session']})"
     return " ".join(str(given[name]) for name in _ABOUT[:-1] if given.get(name) is not None)
 
 
@@ -74,13 +80,18 @@ class ProposalsOfDesk:
         """The names of operators' logins by id."""
         return {it.id: it.name for it in self._identity.logins(role=Role.OPERATOR)}
 
-    def row(self, words: Words, found: tuple[ProposalShown, dict[str, str]]) -> Row:
-        """A proposal in the list, with the operators' names."""
-        it, names = found
+    def companies(self, found: Sequence[ProposalShown]) -> dict[str, str]:
+        """The names of the participants whom proposals are about, by id. Raises as the views do."""
+        wanted = [who for it in found if isinstance(who := it.body.get("participant"), str)]
+        return self._desk.services.queries.company_names(wanted)
+
+    def row(self, words: Words, found: tuple[ProposalShown, dict[str, str], dict[str, str]]) -> Row:
+        """A proposal in the list, with the names of operators and participants."""
+        it, names, companies = found
         return {
             "what": command_text(words, it.command),
             "href": proposal_path(it.id),
-            "about": about_of(words, it.body),
+            "about": about_of(words, it.body, companies, self._desk.rendering.titles),
             "state": it.state,
             "reason": it.reason,
             "proposer": names.get(it.proposer, it.proposer),
@@ -104,6 +115,7 @@ class ProposalsOfDesk:
                 orders = await self._orders_gone(call, it)
             except Failed as error:
                 objections = error.faults
+        companies = await read(lambda: self.companies([it]))
         return await self._desk.page(
             call,
             "desk/proposals_one.html",
@@ -111,7 +123,7 @@ class ProposalsOfDesk:
             form=form,
             it=it,
             what=command_text(words, it.command),
-            about=about_of(words, it.body),
+            companies=companies,
             body={name: value for name, value in it.body.items() if value is not None},
             names=self.names(),
             mine=mine,
@@ -199,7 +211,9 @@ def proposals_routes(desk: Desk) -> list[Route]:
 
     def ask(_: Queries, given: dict[str, Any], __: str | None, ___: int) -> list[Any]:
         names = it.names()
-        return [(one, names) for one in it.found(given.get("state"))]
+        found = it.found(given.get("state"))
+        companies = it.companies(found)
+        return [(one, names, companies) for one in found]
 
     listing = Listing(
         name="proposals",

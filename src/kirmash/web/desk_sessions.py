@@ -1,7 +1,8 @@
 """Sessions as the operator runs them: planned from an earlier one or anew, moved on, halted, resumed, cancelled.
 
-Every act is a command of the market, given by the one way of the desk; cancelling takes a page of its own and a second
-operator. What the timetable will do by itself is said beside what the operator may do.
+Every act is a command of the market, given by the one way of the desk. What cannot be undone has a page of its own that
+says what will happen: the next phase by hand, and cancelling, which takes a second operator too. What the timetable
+will do by itself is said beside what the operator may do.
 """
 
 import datetime
@@ -199,11 +200,36 @@ class Sessions:
     async def one(self, call: Call) -> Response:
         return await self._session_page(call, None)
 
+    async def show_move(self, call: Call) -> Response:
+        return await self._move_page(call, fresh("move"))
+
     async def move(self, call: Call) -> Response:
         """Into the next phase, from the one that the page showed: who was slower than the timetable is told so."""
         values, client_id = form_of(call)
         given = {"session": call.path["session"], "from": values.get("from", ""), "to": values.get("to", "")}
-        return await self._act(call, "move", "change_phase", given, values, client_id)
+        self._timeline(call)
+        try:
+            done = await self._desk.give(call, "change_phase", given, client_id)
+        except Failed as failed:
+            return await self._move_page(call, fresh("move").failed(failed, values, client_id))
+        return go_to(done.then(session_href(call.path["session"])))
+
+    async def _move_page(self, call: Call, form: Form) -> Response:
+        """What the next phase would do, counted and not rehearsed, as of cancelling: on entering CLOSING every open
+        order expires (PS-1.6)."""
+        await self._services.feed.views_at(self._services.feed.number, VIEWS_SECONDS)
+        it = self._timeline(call)
+        orders = await read(lambda: self._queries.open_orders(it.session))
+        return await self._desk.page(
+            call,
+            "desk/sessions_move.html",
+            form.status,
+            it=it,
+            form=form,
+            to=_following(it),
+            orders=orders,
+            due=_due(it, self._desk.rendering.now()),
+        )
 
     async def halt(self, call: Call) -> Response:
         values, client_id = form_of(call)
@@ -236,8 +262,7 @@ class Sessions:
         now = self._desk.rendering.now()
         notice = datetime.timedelta(seconds=self._services.config.core.notice_seconds)
         proposed = (now + notice + NOTICE_MARGIN).astimezone(self._zone).strftime("%Y-%m-%dT%H:%M")
-        forms = {name: fresh(name) for name in ("move", "halt")}
-        forms["resume"] = fresh("resume", resume_at=proposed)
+        forms = {"halt": fresh("halt"), "resume": fresh("resume", resume_at=proposed)}
         if form is not None:
             forms[form.name] = form
         return await self._desk.page(
@@ -252,7 +277,7 @@ class Sessions:
             forms=forms,
             due=_due(it, now),
             may_halt=it.phase in MAY_BE_HALTED and (it.phase != "HALTED" or it.resume_at is not None),
-            to=it.left if it.phase == "HALTED" else it.next_phase,
+            to=_following(it),
             notice_minutes=-(-self._services.config.core.notice_seconds // 60),
             historical=it.session in self._services.config.demo.historical,
             waiting=self._proposed(it.session),
@@ -331,6 +356,11 @@ def _begins_on(words: Words, it: Timeline) -> datetime.date | None:
     return None if it.begins is None else words.local(it.begins).date()
 
 
+def _following(it: Timeline) -> str | None:
+    """The phase into which an operator can bring it by hand."""
+    return it.left if it.phase == "HALTED" else it.next_phase
+
+
 def _due(it: Timeline, now: datetime.datetime) -> list[Due]:
     """What comes by itself: the phases that are ahead, or the announced return and what then follows it."""
     if it.ended:
@@ -365,6 +395,7 @@ def session_routes(desk: Desk) -> list[Route]:
         desk_page("/sessions-new", it.show_plan, "The form of a new session", query=PlanQuery),
         desk_form("/sessions-new", it.plan, "Plan a session"),
         desk_page(one, it.one, "One session and what can be done with it", rule=Rule.AUDIT),
+        desk_page(f"{one}/phase", it.show_move, "What the next phase would do"),
         desk_form(f"{one}/phase", it.move, "Into the next phase"),
         desk_form(f"{one}/halt", it.halt, "Halt a session"),
         desk_form(f"{one}/resume", it.resume, "Announce a session's return"),

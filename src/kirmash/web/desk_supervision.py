@@ -5,9 +5,9 @@ he last saw any, or is told that some are gone. Filters stand in the address. Wh
 order, annul a deal) has pages of its own (desk_interventions.py); nothing is decided.
 """
 
-from collections.abc import Sequence
-from decimal import Decimal
+from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -17,19 +17,23 @@ from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.identity import Role
 from kirmash.queries import Page, Queries, rows
 from kirmash.queries.asking import LIMIT_MAX
+from kirmash.queries.orders import BestOrders
+from kirmash.web import columns
+from kirmash.web.account_columns import goods_of
 from kirmash.web.catalogue import Catalogue
 from kirmash.web.desk import TAG, Desk, DeskQuery, desk_page
+from kirmash.web.desk_company import participant_path
 from kirmash.web.desk_lines import told_of
 from kirmash.web.desk_live import DeskLive, Picture, of_session
-from kirmash.web.desk_tape import Tape, Wanted
+from kirmash.web.desk_tape import Tape, TapeLine, Wanted
 from kirmash.web.live import MEDIA_TYPE, Live
+from kirmash.web.naming import CLIENTS, COMPANIES, Names, ids_of
 from kirmash.web.rendering import here
-from kirmash.web.tables import WHOLE_MAX, Column, Row, ask_all, exported, table_of
+from kirmash.web.tables import WHOLE_MAX, Column, Row, exported, table_of
 from kirmash.web.timeline import Timeline, timeline_of
 
 PATH: Final = "/desk/supervision"
 PARTS: Final = ("clock", "orders", "deals", "tape")
-ORDERS_READ_MAX: Final = 2_000
 ORDERS_SHOWN: Final = 40
 DEALS_SHOWN: Final = 25
 LINES_SHOWN: Final = 40
@@ -39,30 +43,33 @@ EVERY_SECONDS: Final = 1.0
 
 ORDERS: Final = (
     Column(name="order", label="own.order", kind="count", href="href"),
-    Column(name="at", label="account.accepted", kind="moment"),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="side", label="common.side", kind="side"),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
-    Column(name="open", label="own.open", kind="figure"),
+    Column(name="at", label="account.accepted", kind="moment", seconds=True),
+    columns.GOOD,
+    columns.SIDE,
+    columns.PRICE,
+    columns.CURRENCY,
+    columns.QUANTITY,
+    columns.OPEN,
+    columns.GOOD_UNIT,
     Column(name="state", label="own.state", words=lambda w, value: w.text(f"run.state.{value}"), short=True),
-    Column(name="participant", label="run.participant", kind="code"),
-    Column(name="client", label="own.client", kind="code"),
-    Column(name="trader", label="account.trader", kind="code"),
+    columns.named("participant", "run.participant", "company"),
+    columns.named("client", "own.client"),
+    columns.TRADER,
 )
 DEALS: Final = (
     Column(name="deal", label="own.deal", kind="count", href="href"),
-    Column(name="at", label="common.time", kind="moment"),
-    Column(name="instrument", label="instrument.id", kind="code"),
-    Column(name="price", label="common.price", kind="figure"),
-    Column(name="quantity", label="common.quantity", kind="figure"),
-    Column(name="notional", label="result.notional", kind="figure"),
-    Column(name="currency", label="common.currency", kind="code"),
-    Column(name="buyer", label="account.buyer", kind="code"),
-    Column(name="buyer_client", label="account.buyer_client", kind="code"),
+    columns.INSTANT,
+    columns.GOOD,
+    columns.PRICE,
+    columns.QUANTITY,
+    columns.GOOD_UNIT,
+    columns.NOTIONAL,
+    columns.CURRENCY,
+    columns.named("buyer", "account.buyer", "buyer_page"),
+    columns.named("buyer_client", "account.buyer_client"),
     Column(name="buy_trader", label="run.buy_trader", kind="code"),
-    Column(name="seller", label="account.seller", kind="code"),
-    Column(name="seller_client", label="account.seller_client", kind="code"),
+    columns.named("seller", "account.seller", "seller_page"),
+    columns.named("seller_client", "account.seller_client"),
     Column(name="sell_trader", label="run.sell_trader", kind="code"),
 )
 
@@ -90,13 +97,12 @@ class WatchQuery(DeskQuery, frozen=True, kw_only=True):
 
 
 class Seen(Struct, frozen=True):
-    """What the views have of a session. `buys` and `sells` best first; `contracts`: states of deals' contracts."""
+    """What the views have of a session. `contracts`: states of the contracts of the deals."""
 
-    buys: list[rows.Order]
-    sells: list[rows.Order]
+    buys: BestOrders
+    sells: BestOrders
     deals: list[rows.Deal]
     contracts: dict[int, str]
-    cut: bool
 
 
 class Supervision:
@@ -125,7 +131,7 @@ class Supervision:
         picture = await self._picture(call, query, None)
         names = await self._catalogue.names(timeline.instruments[:LIMIT_MAX])
         given = {name: value for name in _FILTERS if (value := getattr(query, name))}
-        path = f"{PATH}/{call.path['session']}"
+        path = watch_href(call.path["session"])
         return await self._desk.page(
             call,
             "desk/supervision_session.html",
@@ -174,15 +180,20 @@ class Supervision:
 
         return await self._listed(call, "deals", DEALS, ask, deal_row)
 
-    async def _listed(self, call: Call, name: str, columns: tuple[Column, ...], ask: Any, row: Any) -> Response:
+    async def _listed(self, call: Call, name: str, shown: tuple[Column, ...], ask: Any, row: Any) -> Response:
         query: WatchQuery = call.query
         session, queries, words = call.path["session"], self._services.queries, self._desk.words(call)
+        names = self._desk.rendering.names(queries)
+        row = partial(row, names=names)
+
+        def named(cursor: str | None, limit: int) -> Page[Any]:
+            return names.page(ask(queries, cursor, limit))
+
         if query.format:
-            found = await read(lambda: ask_all(lambda cursor, limit: ask(queries, cursor, limit)))
-            return await exported(words, call, found, columns, f"{name}-{session}", query.format, row)
-        page = await read(lambda: ask(queries, query.cursor, WHOLE_MAX))
+            return await exported(words, call, named, shown, f"{name}-{session}", query.format, row)
+        page = await read(lambda: named(query.cursor, WHOLE_MAX))
         table = table_of(
-            words, query, page, row, name=name, caption=f"run.{name}", columns=columns, empty=f"run.{name}.empty"
+            words, query, page, row, name=name, caption=f"run.{name}", columns=shown, empty=f"run.{name}.empty"
         )
         return await self._desk.page(
             call,
@@ -191,7 +202,7 @@ class Supervision:
             table=table,
             query=query,
             what=name,
-            list_path=f"{PATH}/{session}/{name}",
+            list_path=f"{watch_href(session)}/{name}",
         )
 
     # Pictures ----------------------------------------------------------------------------------------------------
@@ -207,47 +218,55 @@ class Supervision:
         wanted = query.wanted
         seen = await read(lambda: self._seen(timeline, wanted))
         lines = await self._tape.lines(session, wanted, LINES_SHOWN, after)
+        names = await self._names(seen, lines)
         words, may_act = self._desk.rendering.words[language], call.caller.role is Role.OPERATOR
-        common = {"it": timeline, "may_act": may_act, "watch_path": f"{PATH}/{session}"}
+        actor = self._desk.names.actor
+        common = {"it": timeline, "may_act": may_act, "watch_path": watch_href(session), "actor": actor, "names": names}
         fragment = self._desk.rendering.fragment
         return Picture(
             number,
             {
                 "clock": await self._live.part("clock", session, timeline.instruments[0], language),
-                "orders": fragment(
-                    language, "desk/watch_orders.html", seen=seen, most=ORDERS_SHOWN, wanted=wanted, **common
-                ),
+                "orders": fragment(language, "desk/watch_orders.html", seen=seen, wanted=wanted, **common),
                 "deals": fragment(language, "desk/watch_deals.html", seen=seen, **common),
                 "tape": fragment(
                     language,
                     "desk/watch_tape.html",
-                    lines=[told_of(words, it) for it in lines],
+                    lines=[told_of(words, it, names) for it in lines],
                     gap=after is not None and not self._tape.is_whole(session, after),
                     **common,
                 ),
             },
         )
 
+    async def _names(self, seen: Seen, lines: list[TapeLine]) -> Names:
+        """The names of all that a picture shows."""
+        names = self._desk.rendering.names(self._services.queries)
+        shown = [*seen.buys.rows, *seen.sells.rows, *seen.deals]
+        companies, clients = ids_of(shown, COMPANIES), ids_of(shown, CLIENTS)
+        goods = set(ids_of(shown, ("instrument",)))
+        for line in lines:
+            placed = line.placed
+            companies += [name for key in COMPANIES if (name := line.line.get(key)) is not None]
+            clients += [name for key in CLIENTS if (name := line.line.get(key)) is not None]
+            goods |= {name for name in (line.line.get("instrument"), placed and placed.instrument) if name}
+            if placed is not None:
+                companies.append(placed.participant)
+                clients += [] if placed.client is None else [placed.client]
+        names.goods(await self._catalogue.names(goods))
+        await read(lambda: names.learn_ids(companies, clients))
+        return names
+
     def _seen(self, it: Timeline, wanted: Wanted) -> Seen:
         q, session = self._services.queries, it.session
         given: dict[str, Any] = {name: getattr(wanted, name) for name in _FILTERS}
 
-        def ask(cursor: str | None, limit: int) -> Page[rows.Order]:
-            return q.orders(scope=None, session=session, open=True, cursor=cursor, limit=limit, **given)
-
-        found = ask_all(ask, ORDERS_READ_MAX)
+        buys, sells = (q.best_orders(session, side, limit=ORDERS_SHOWN, **given) for side in ("buy", "sell"))
         trader = given.pop("trader")
         deals = q.deals(scope=None, session=session, limit=DEALS_SHOWN, **given).rows
         if trader is not None:
             deals = [deal for deal in deals if trader in (deal.buy_trader, deal.sell_trader)]
-        contracts = q.contracts(scope=None, session=session, limit=LIMIT_MAX).rows
-        return Seen(
-            buys=best_first([order for order in found if order.side == "buy"]),
-            sells=best_first([order for order in found if order.side == "sell"]),
-            deals=deals,
-            contracts={contract.deal: contract.state for contract in contracts},
-            cut=len(found) >= ORDERS_READ_MAX,
-        )
+        return Seen(buys=buys, sells=sells, deals=deals, contracts=q.contract_states([deal.deal for deal in deals]))
 
     def _timeline(self, call: Call) -> Timeline:
         try:
@@ -259,33 +278,44 @@ class Supervision:
 _FILTERS: Final = ("instrument", "participant", "client", "trader")
 
 
-def best_first(orders: Sequence[rows.Order]) -> list[rows.Order]:
-    """One side's orders, parked ones last, each instrument by price and then by the order's number."""
-
-    def key(order: rows.Order) -> tuple[Any, ...]:
-        price = Decimal(order.price)
-        return order.instrument, order.state != "open", -price if order.side == "buy" else price, order.order
-
-    return sorted(orders, key=key)
+def watch_href(session: str) -> str:
+    """The address at which a session is watched."""
+    return f"{PATH}/{quote(session, safe='')}"
 
 
-def order_row(it: rows.Order) -> Row:
+def order_row(it: rows.Order, names: Names) -> Row:
     """An order with its names."""
-    names = ("order", "instrument", "side", "price", "quantity", "open", "state", "participant", "client", "trader")
+    fields = ("order", "side", "price", "quantity", "open", "state", "participant", "client", "trader")
+    good = names.good(it.instrument)
     return {
-        **{name: getattr(it, name) for name in names},
+        **{name: getattr(it, name) for name in fields},
+        **goods_of(it.instrument, names),
+        "currency": None if good is None else good.instrument.currency,
+        "participant_name": names.company(it.participant),
+        "company": participant_path(it.participant),
+        "client_name": names.client(it.client),
         "at": it.accepted_at,
         "href": f"/desk/orders/{it.order}",
     }
 
 
-def deal_row(it: rows.Deal) -> Row:
+def deal_row(it: rows.Deal, names: Names) -> Row:
     """A deal with the names of both sides."""
-    names = (
-        *("deal", "at", "instrument", "price", "quantity", "notional", "currency"),
+    fields = (
+        *("deal", "at", "price", "quantity", "notional", "currency"),
         *("buyer", "buyer_client", "buy_trader", "seller", "seller_client", "sell_trader"),
     )
-    return {**{name: getattr(it, name) for name in names}, "href": f"/desk/deals/{it.deal}"}
+    return {
+        **{name: getattr(it, name) for name in fields},
+        **goods_of(it.instrument, names),
+        "buyer_name": names.company(it.buyer),
+        "buyer_page": participant_path(it.buyer or ""),
+        "buyer_client_name": names.client(it.buyer_client),
+        "seller_name": names.company(it.seller),
+        "seller_page": participant_path(it.seller or ""),
+        "seller_client_name": names.client(it.seller_client),
+        "href": f"/desk/deals/{it.deal}",
+    }
 
 
 def supervision_routes(desk: Desk, live: Live, streams: DeskLive, catalogue: Catalogue) -> list[Route]:

@@ -4,17 +4,20 @@ A password or code is handed on to identity and never put into a page again. Wha
 as far as identity tells it. Where somebody goes on to afterwards is always a path of ours.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
+from kirmash.config import DemoLogin
 from kirmash.gateway.api.account import cookie_of
 from kirmash.gateway.app import SESSION_COOKIE
 from kirmash.gateway.problems import Problem, denied_problem
 from kirmash.gateway.routes import PAGE, Call, Route, Rule
 from kirmash.gateway.services import Services
-from kirmash.identity import Denied, Opened
+from kirmash.identity import Denied, Opened, Role
 from kirmash.web.forms import FormTokens, go_to, own_path, read_form
 from kirmash.web.own_login import LOGIN_PAGE
 from kirmash.web.rendering import PageQuery, Rendering
@@ -23,6 +26,13 @@ TAG: Final = "pages"
 LOGIN: Final = "/login"
 PASSWORD: Final = "/password"  # noqa: S105 (a path)
 LOGOUT: Final = "/logout"
+WORK: Final = {
+    Role.TRADER: "/terminal",
+    Role.PARTICIPANT_ADMIN: "/account",
+    Role.OPERATOR: "/desk",
+    Role.AUDITOR: "/desk",
+}
+"""The page on which each role begins."""
 
 Word = Annotated[str, Meta(max_length=200)]
 Secret = Annotated[str, Meta(max_length=1024)]
@@ -36,10 +46,13 @@ class LoginQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class LoginForm(Struct, frozen=True, kw_only=True):
+    """`demo`: the button of a login that the demo shows, which fills in name and password."""
+
     name: Word = ""
     password: Secret = ""
     code: Annotated[str, Meta(max_length=10)] = ""
     next: str = ""
+    demo: Word = ""
 
 
 class PasswordForm(Struct, frozen=True, kw_only=True):
@@ -63,11 +76,11 @@ class Entry:
         if call.who is not None and query.next:
             return go_to(own_path(query.next))
         why = query.why if query.why in ("signed_out", "needed", "ended") else None
-        return self._login_page(call, 200, next_path=own_path(query.next), notice=why)
+        return self._login_page(call, 200, next_path=_next_path(query.next), notice=why)
 
     async def login(self, call: Call) -> Response:
-        form = read_form(call, LoginForm)
-        next_path = own_path(form.next)
+        form = self._filled_in(read_form(call, LoginForm))
+        next_path = _next_path(form.next)
         if not self._tokens.fits(call):
             return self._login_page(call, 403, next_path=next_path, name=form.name, error="form_outdated")
         missing = [field for field in ("name", "password") if not getattr(form, field)]
@@ -84,6 +97,16 @@ class Entry:
             response.headers.update(problem.headers)
             return response
         return self._entered(opened, _first(opened, next_path))
+
+    def _filled_in(self, form: LoginForm) -> LoginForm:
+        """The form as its button fills it in, where it is one of a login that is shown."""
+        shown = next((it for it in self._shown() if it.name == form.demo), None)
+        return form if shown is None else replace(form, name=shown.name, password=shown.password, code="")
+
+    def _shown(self) -> Sequence[DemoLogin]:
+        """The logins that stand on the page: those of a demo, and never of an exchange that is not invented."""
+        config = self._services.config
+        return config.demo.logins if config.exchange.invented else ()
 
     async def logout(self, call: Call) -> Response:
         token = call.request.cookies.get(SESSION_COOKIE)
@@ -113,7 +136,7 @@ class Entry:
             response = self._password_page(call, problem.status, error=problem.code)
             response.headers.update(problem.headers)
             return response
-        return self._entered(opened, _first(opened, "/"))
+        return self._entered(opened, _first(opened, ""))
 
     def _entered(self, opened: Opened, path: str) -> Response:
         response = go_to(path)
@@ -123,7 +146,7 @@ class Entry:
     def _login_page(self, call: Call, status: int, **values: Any) -> Response:
         token, cookie = self._tokens.issue(call, secure=self._secure)
         given = {"notice": None, "error": None, "missing": [], "name": "", **values}
-        given["logins"] = self._services.config.demo.logins
+        given["logins"] = self._shown()
         response = self._rendering.page(call, "login.html", status, form_token=token, **given)
         if cookie is not None:
             response.headers.append("Set-Cookie", cookie)
@@ -135,10 +158,15 @@ class Entry:
 
 
 def _first(opened: Opened, path: str) -> str:
-    """Where somebody who came in has to go before he may go where he wants."""
+    """Where somebody who came in has to go before he may go where he wants; who wants nothing goes to his work."""
     if opened.who.must_change:
         return PASSWORD
-    return LOGIN_PAGE if opened.who.must_enrol else path
+    return LOGIN_PAGE if opened.who.must_enrol else path or WORK[opened.who.role]
+
+
+def _next_path(given: str | None) -> str:
+    """A path of ours to go on to; empty where none was asked for."""
+    return own_path(given) if given else ""
 
 
 def _address(call: Call) -> str:

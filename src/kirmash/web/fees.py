@@ -44,9 +44,9 @@ COLUMNS: Final = (
     Column(name="minimum", label="fees.minimum", kind="figure"),
     Column(name="maximum", label="fees.maximum", kind="figure"),
     Column(name="currency", label="common.currency", kind="code"),
-    Column(name="valid_from", label="fees.valid_from", kind="code"),
+    Column(name="valid_from", label="fees.valid_from", kind="day", short=True),
     Column(name="status", label="fees.status", words=lambda w, value: w.text(f"fees.status.{value}"), short=True),
-    Column(name="source", label="fees.source", kind="code"),
+    Column(name="source", label="fees.source"),
 )
 
 
@@ -123,7 +123,7 @@ def _row(words: Words, it: Line) -> Row:
         "currency": it.currency,
         "valid_from": it.valid_from,
         "status": it.status,
-        "source": it.source,
+        "source": it.source_ru if words.language == "ru" and it.source_ru else it.source,
     }
 
 

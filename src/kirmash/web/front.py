@@ -138,6 +138,7 @@ def front_routes(services: Services, rendering: Rendering) -> list[Route]:
             results=found.results,
             notices=notices_of([*found.present, *found.ended]),
             written=await latest(services, call.language),
+            historical=services.config.demo.historical,
         )
 
     return [

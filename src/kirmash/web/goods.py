@@ -21,13 +21,15 @@ from kirmash.web import columns
 from kirmash.web.paths import good_path, session_path
 from kirmash.web.rendering import PageQuery, Rendering
 from kirmash.web.tables import Column, Row, TableQuery, ask_all, exported, table_of
+from kirmash.web.titles import SessionName
+from kirmash.web.words import values_meant
 
 TAG: Final = "pages"
 SESSIONS_SHOWN: Final = 50
 
 
 class GoodsQuery(TableQuery, frozen=True, kw_only=True):
-    """`q`: part of a name or id, or the beginning of an HS code."""
+    """`q`: words of a name, id or attribute, or the beginning of an HS code."""
 
     section: str | None = None
     q: str | None = None
@@ -57,8 +59,8 @@ INSTRUMENTS: Final = (
     columns.CURRENCY,
     columns.TICK,
     columns.LOT,
-    Column(name="payment_term", label="instrument.payment_term"),
-    Column(name="clauses", label="instrument.clauses", sortable=False),
+    Column(name="payment_term", label="instrument.payment_term", words=lambda w, value: w.known("payment", value)),
+    Column(name="clauses", label="instrument.clauses", words=lambda w, it: w.known("clause", it), sortable=False),
 )
 TRADED: Final = (
     columns.SESSION,
@@ -101,7 +103,7 @@ class Goods:
         query: GoodsQuery = call.query
         words = self._rendering.words[call.language]
         shelf = await read(self._queries.shelf)
-        found = shelf.find(query.section or None, query.q or "")
+        found = shelf.find(query.section or None, query.q or "", values_meant)
 
         def row(card: rows.Card) -> Row:
             return {
@@ -148,7 +150,7 @@ class Goods:
             words,
             TableQuery(),
             traded,
-            _traded,
+            lambda it: _traded(it, self._rendering.titles.name(it.session)),
             name="traded",
             caption="good.traded_caption",
             columns=_unsorted(TRADED),
@@ -161,8 +163,11 @@ class Goods:
         instruments = ask_all(lambda cursor, limit: self._queries.instruments(card=card, cursor=cursor, limit=limit))
         results: list[rows.Result] = []
         for it in instruments[:SESSIONS_SHOWN]:
-            results += self._queries.session_bars(it.instrument, limit=10).rows
-        return instruments, results[:SESSIONS_SHOWN]
+            room = SESSIONS_SHOWN - len(results)
+            if room == 0:
+                break
+            results += self._queries.session_bars(it.instrument, limit=min(10, room)).rows
+        return instruments, results
 
 
 def _unsorted(given: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -183,9 +188,10 @@ def _instrument(it: rows.Instrument) -> Row:
     }
 
 
-def _traded(it: rows.Result) -> Row:
+def _traded(it: rows.Result, session: SessionName) -> Row:
     return {
         "session": it.session,
+        "session_title": session,
         "href": session_path(it.session),
         "instrument": it.instrument,
         "deals": it.deals,

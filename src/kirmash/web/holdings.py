@@ -26,6 +26,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
     orders: list[rows.Order]
     more_orders: bool
     deals: list[rows.Deal]
+    more_deals: bool
     accounts: list[rows.Account]
 
 
@@ -45,10 +46,12 @@ def holdings_of(queries: Queries, participant: str, session: str | None) -> Hold
         ORDERS_MARKED,
     )
     accounts = ask_all(lambda cursor, limit: queries.accounts(scope=participant, cursor=cursor, limit=limit), LIMIT_MAX)
+    deals = queries.deals(scope=participant, session=session, limit=DEALS_SHOWN)
     return Holdings(
         orders=found,
         more_orders=len(found) > ORDERS_SHOWN,
-        deals=queries.deals(scope=participant, session=session, limit=DEALS_SHOWN).rows,
+        deals=deals.rows,
+        more_deals=deals.next_cursor is not None,
         accounts=accounts,
     )
 

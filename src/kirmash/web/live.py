@@ -17,14 +17,14 @@ from starlette.responses import Response, StreamingResponse
 from kirmash.gateway.api.asking import missing, read
 from kirmash.gateway.feed import Told
 from kirmash.gateway.problems import Problem
-from kirmash.gateway.routes import Call, Route, Rule
+from kirmash.gateway.routes import STREAM, Call, Route, Rule
 from kirmash.gateway.services import Services
 from kirmash.messages.times import text_from_time
 from kirmash.web.catalogue import Catalogue
 from kirmash.web.rendering import HEADERS, PageQuery, Rendering
 from kirmash.web.timeline import ENDED, Timeline, timeline_of
 
-MEDIA_TYPE: Final = "text/event-stream"
+MEDIA_TYPE: Final = STREAM
 PATH: Final = "/live/sessions/{session}"
 PARTS: Final = ("clock", "market", "book", "deals")
 TAPE_LINES: Final = 20
@@ -36,7 +36,10 @@ MARKET_SHOWN: Final = 150
 READERS_MAX: Final = 5_000
 COALESCE_SECONDS: Final = 0.15
 HEARTBEAT_SECONDS: Final = 10.0
+VIEWS_SECONDS: Final = 0.5
 RETRY_MILLISECONDS: Final = 1_000
+ENDED_EVENT: Final = "event: ended\ndata: session\n\n"
+"""Tells a page that its reader's session is over: it says so, and does not come back."""
 
 
 class LiveQuery(PageQuery, frozen=True, kw_only=True):
@@ -167,7 +170,8 @@ class Live:
         timeline = self.timeline(session)
         names = await self._catalogue.names(timeline.instruments)
         if part == "clock":
-            return self._rendering.fragment(language, "live/clock.html", it=timeline)
+            halted_for = await self._halted_for(timeline)
+            return self._rendering.fragment(language, "live/clock.html", it=timeline, halted_for=halted_for)
         if part == "market":
             books = [board.glance(session, name) for name in timeline.instruments[:MARKET_SHOWN]]
             cut = len(timeline.instruments) - len(books)
@@ -187,6 +191,14 @@ class Live:
             )
         deals = list(self._tapes.get((session, instrument), ()))[::-1]
         return self._rendering.fragment(language, "live/deals.html", it=timeline, deals=deals)
+
+    async def _halted_for(self, timeline: Timeline) -> str | None:
+        """Why a session is halted, which the board does not say; None where the views do not know of it in time."""
+        if timeline.phase != "HALTED":
+            return None
+        await self._services.feed.views_at(self._services.feed.number, VIEWS_SECONDS)
+        found = await read(lambda: self._services.queries.sessions(session=timeline.session, limit=1).rows)
+        return found[0].reason if found and found[0].phase == "HALTED" else None
 
     # News --------------------------------------------------------------------------------------------------------
 

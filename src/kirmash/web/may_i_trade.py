@@ -123,7 +123,9 @@ def _deposit(words: Words, it: Found, currency: str) -> Condition:
     free = [
         f"{words.figure(one.free)} {currency}" + (f" ({one.client})" if one.client else "") for one in accounts[:20]
     ] or [f"0 {currency}"]
-    detail = words.text("may.deposit_detail", free="; ".join(free), needed=f"{words.figure(f'{needed:f}')} {currency}")
+    detail = words.text("may.deposit_free", free="; ".join(free))
+    if needed:
+        detail += "; " + words.text("may.deposit_needed", needed=f"{words.figure(f'{needed:f}')} {currency}")
     return _of(Reason.DEPOSIT_SHORT, "deposit", met, detail)
 
 

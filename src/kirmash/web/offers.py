@@ -16,6 +16,7 @@ from kirmash.web.paths import good_path, session_path
 from kirmash.web.rendering import Rendering
 from kirmash.web.tables import Column, Row, TableQuery, exported, table_of
 from kirmash.web.timeline import ENDED
+from kirmash.web.titles import SessionName
 from kirmash.web.words import Words
 
 TAG: Final = "pages"
@@ -24,12 +25,12 @@ SIDES: Final = ("buy", "sell")
 
 OFFERS: Final = (
     columns.SIDE,
-    Column(name="good", label="good.name", href="good_href"),
+    Column(name="good", label="good.name", href="good_href", beside=columns.INSTRUMENT),
     columns.BASIS,
     columns.PRICE,
     columns.CURRENCY,
     columns.QUANTITY,
-    Column(name="unit", label="good.unit", short=True),
+    columns.UNIT,
     Column(name="orders", label="common.orders", kind="count"),
     columns.SESSION,
     columns.PHASE,
@@ -44,7 +45,9 @@ class OffersQuery(TableQuery, frozen=True, kw_only=True):
     q: str | None = None
 
 
-def _lines(words: Words, session: SessionSnapshot, book: BookSnapshot, named: Named | None) -> list[Row]:
+def _lines(
+    words: Words, session: SessionSnapshot, book: BookSnapshot, named: Named | None, of: SessionName
+) -> list[Row]:
     title = book.instrument if named is None else named.title(words)
     common = {
         "good": title,
@@ -53,6 +56,7 @@ def _lines(words: Words, session: SessionSnapshot, book: BookSnapshot, named: Na
         "currency": None if named is None else named.instrument.currency,
         "unit": None if named is None else named.unit(words),
         "session": session.session,
+        "session_title": of,
         "href": session_path(session.session, book.instrument),
         "phase": session.phase,
         "instrument": book.instrument,
@@ -81,7 +85,9 @@ def offers_routes(services: Services, rendering: Rendering, catalogue: Catalogue
             line
             for it in chosen
             for name in it.instruments
-            for line in _lines(words, it, board.glance(it.session, name), names.get(name))
+            for line in _lines(
+                words, it, board.glance(it.session, name), names.get(name), rendering.titles.name(it.session)
+            )
         ]
         wanted = (query.q or "").strip().casefold()
         found = [

@@ -17,9 +17,10 @@ from kirmash.gateway.app import SESSION_COOKIE
 from kirmash.gateway.problems import Problem
 from kirmash.gateway.routes import Call, Route, Rule
 from kirmash.gateway.services import Services
-from kirmash.identity import Denied
+from kirmash.identity import Denied, SessionEnded
 from kirmash.web.live import (
     COALESCE_SECONDS,
+    ENDED_EVENT,
     HEARTBEAT_SECONDS,
     MEDIA_TYPE,
     READERS_MAX,
@@ -100,7 +101,7 @@ class OwnLive:
             after = None if seen is None else seen.number
             while not self._closing:
                 news.clear()
-                self._services.identity.check_standing(who)
+                self._services.identity.check_standing(who, use=False)
                 room = await self._rooms.enter(who, room.csrf, session, room.instrument)
                 changed = await self._changed(room, language, sent, after)
                 if changed:
@@ -110,6 +111,8 @@ class OwnLive:
                     await asyncio.sleep(COALESCE_SECONDS)
                 except TimeoutError:
                     yield ": here\n\n"
+        except SessionEnded:
+            yield ENDED_EVENT
         except (Denied, Problem):
             # His session ended, or this one is gone; coming back tells him which.
             return

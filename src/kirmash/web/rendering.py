@@ -7,7 +7,7 @@ content security policy has no exception: no template may hold a style, a script
 import datetime
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,8 +21,11 @@ from kirmash.gateway.feed import Feed
 from kirmash.gateway.routes import Call
 from kirmash.gateway.services import Services
 from kirmash.identity import Role, Who
+from kirmash.queries import Queries
 from kirmash.web import static_files
-from kirmash.web.paths import good_path, session_path
+from kirmash.web.naming import Names
+from kirmash.web.paths import good_path, path_of, session_path
+from kirmash.web.titles import Titles
 from kirmash.web.words import Words
 
 THEMES: Final = ("auto", "light", "dark")
@@ -79,7 +82,10 @@ class Rendering:
         self._navigation = navigation
         self.zone: Final = ZoneInfo(self._config.exchange.time_zone)
         self.words: Final = {language: Words(language, self.zone) for language in LANGUAGES}
-        self._environments: Final = {language: _environment(words) for language, words in self.words.items()}
+        self.titles: Final = Titles(services.feed, self._config.demo.historical)
+        self._environments: Final = {
+            language: _environment(words, self.titles) for language, words in self.words.items()
+        }
 
     def page(self, call: Call, template: str, /, status: int = 200, **values: Any) -> Response:
         """A whole page as an answer."""
@@ -102,6 +108,10 @@ class Rendering:
         """A piece of a page, the same for every reader of a language."""
         return self._environments[language].get_template(template).render(values)
 
+    def names(self, queries: Queries) -> Names:
+        """What gives the rows of one list their names."""
+        return Names(queries, self.titles)
+
     def now(self) -> datetime.datetime:
         """The server's time."""
         return datetime.datetime.now(datetime.UTC)
@@ -121,8 +131,8 @@ class Rendering:
             "csrf": self._csrf(token) if who is not None and token is not None else "",
             "csrf_field": CSRF_FIELD,
             "navigation": [entry for entry in self._navigation if entry.shown_to(who)],
-            "path": request.url.path,
-            "here": lambda **changed: here(request.url.path, request.query_params, changed),
+            "path": path_of(request),
+            "here": lambda **changed: here(path_of(request), request.query_params, changed),
             "now": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "zone_offset": self.words[language].zone_at(now),
             "doors": self._feed.doors,
@@ -159,7 +169,7 @@ def here(path: str, query: Mapping[str, str], changed: Mapping[str, Any]) -> str
     return f"{path}?{urlencode(wanted)}" if wanted else path
 
 
-def _environment(words: Words) -> Environment:
+def _environment(words: Words, titles: Titles) -> Environment:
     made = Environment(
         loader=PackageLoader("kirmash.web", "templates"),
         autoescape=True,
@@ -174,7 +184,9 @@ def _environment(words: Words) -> Environment:
         w=words,
         static=static_files.prefix(),
         session_path=session_path,
+        session_title=lambda session: titles.of(words, session),
         good_path=good_path,
     )
-    made.filters.update(figure=words.figure, percent=words.percent)
+    # Jinja's own leaves slashes as they are, which in an id are no more than another letter.
+    made.filters.update(figure=words.figure, percent=words.percent, urlencode=lambda text: quote(str(text), safe=""))
     return made

@@ -4,6 +4,7 @@ A picture is made whole from the board and the views, never from increments, so 
 the next one. Page and stream use the same parts. Everything private is read in the scope of the caller's participant.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,17 +19,20 @@ from kirmash.queries.asking import LIMIT_MAX
 from kirmash.web.catalogue import Catalogue, Named
 from kirmash.web.holdings import DEALS_SHOWN, ORDERS_SHOWN, Depth, Holdings, best_of, depth_of, holdings_of
 from kirmash.web.live import LEVELS_SHOWN, Live, rungs_of
+from kirmash.web.naming import CLIENTS, ids_of
 from kirmash.web.own_news import OwnNews
 from kirmash.web.rendering import Rendering
 from kirmash.web.ticket import new_client_id
 from kirmash.web.timeline import ENDED, Timeline, timeline_of
-from kirmash.web.told import messages_of
+from kirmash.web.told import JsonObject, Known, Message, messages_of
+from kirmash.web.words import Words
 
 PARTS: Final = ("clock", "sessions", "watch", "depth", "tape", "orders", "deals", "deposit", "messages")
 SHARED: Final = {"clock": "clock", "tape": "deals"}
 """Parts that are the same for everybody, by their name in the public live pictures."""
 MESSAGES_SHOWN: Final = 30
 VIEWS_SECONDS: Final = 2.0
+_OTHERS: Final = ("buyer", "seller")
 INSTRUMENTS_SHOWN: Final = 200
 
 
@@ -196,12 +200,15 @@ class Rooms:
                 values |= self._depth(room)
             case "orders":
                 values["orders"] = room.holdings.orders[:ORDERS_SHOWN]
+                values |= await self._naming(values["orders"])
             case "deals":
                 values["most"] = DEALS_SHOWN
+                values |= await self._naming(room.holdings.deals)
             case "deposit":
                 values["currencies"] = {named.instrument.currency for named in room.names.values()}
+                values |= await self._naming(room.holdings.accounts)
             case "messages":
-                values |= self._messages(room, language, after)
+                values |= await self._messages(room, language, after)
         return self._rendering.fragment(language, f"terminal/{part}.html", **values)
 
     def _watched(self, room: Room) -> list[Watched]:
@@ -241,10 +248,36 @@ class Rooms:
         ]
         return {"book": book, "pairs": pairs, "named": room.names.get(room.instrument), "levels": LEVELS_SHOWN}
 
-    def _messages(self, room: Room, language: str, after: int | None) -> dict[str, Any]:
+    async def _naming(self, rows_shown: Sequence[Any]) -> dict[str, Any]:
+        """What the rows of a part name: goods, and companies and clients as far as the rows have their ids."""
+        names = self._rendering.names(self._services.queries)
+        known = await self._catalogue.names(it for row in rows_shown if (it := getattr(row, "instrument", None)))
+        companies, clients = ids_of(rows_shown, _OTHERS), ids_of(rows_shown, CLIENTS)
+        if companies or clients:
+            await read(lambda: names.learn_ids(companies, clients))
+        return {"goods": known, "companies": names.companies, "clients": names.clients}
+
+    async def told(self, who: Who, words: Words, lines: Sequence[JsonObject], here: str) -> list[Message]:
+        """The sentences of private lines, in which goods, clients, companies and other sessions have their names."""
+        names, queries = self._rendering.names(self._services.queries), self._services.queries
+        of_orders = [it["order"] for it in lines if "instrument" not in it and it.get("order") is not None]
+        of_others = [it for line in lines if (it := line.get("counterparty")) is not None]
+        of_clients = [it for line in lines if (it := line.get("client")) is not None]
+
+        def ask() -> dict[int, tuple[str, str]]:
+            names.learn_ids(of_others, of_clients)
+            return queries.order_places(of_orders, scope=who.participant or "") if of_orders else {}
+
+        places = await read(ask) if of_others or of_clients or of_orders else {}
+        placed = [line["instrument"] for line in lines if line.get("instrument") is not None]
+        goods = await self._catalogue.names([*placed, *(instrument for _, instrument in places.values())])
+        known = Known(goods, names.companies, names.clients, places, here, self._rendering.titles)
+        return messages_of(words, lines, known)
+
+    async def _messages(self, room: Room, language: str, after: int | None) -> dict[str, Any]:
         participant = room.who.participant or ""
         lines = self.news.lines(participant, MESSAGES_SHOWN, after)
-        told = messages_of(self._rendering.words[language], lines)
+        told = await self.told(room.who, self._rendering.words[language], lines, room.it.session)
         return {
             "messages": told[::-1],
             "gap": after is not None and not self.news.is_whole(participant, after),

@@ -4,10 +4,12 @@ While it runs the page's moving parts are those of `live`; without a script they
 shown of orders is the public book; who gave them is nobody's business, and what came of single orders is their owners'.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from kirmash.data import SECTIONS
@@ -21,8 +23,8 @@ from kirmash.web.catalogue import Catalogue, Named
 from kirmash.web.live import PARTS, Live
 from kirmash.web.paths import good_path, session_path
 from kirmash.web.rendering import Rendering
-from kirmash.web.tables import EXPORT_MAX, WHOLE_MAX, Column, Row, TableQuery, ask_all, exported, table_of
-from kirmash.web.timeline import Timeline, timeline_of
+from kirmash.web.tables import WHOLE_MAX, Column, Row, TableQuery, ask_all, exported, table_of
+from kirmash.web.timeline import ENDED, Timeline, timeline_of
 from kirmash.web.words import Words
 
 TAG: Final = "pages"
@@ -48,6 +50,7 @@ RESULTS: Final = (
     Column(name="bidders", label="result.bidders", short=True),
     columns.DEALS,
     Column(name="volume", label="result.volume", kind="figure"),
+    columns.UNIT,
     Column(name="low", label="result.low", kind="figure"),
     Column(name="weighted", label="result.weighted", kind="figure"),
     Column(name="high", label="result.high", kind="figure"),
@@ -64,6 +67,7 @@ CATALOGUE: Final = (
     Column(name="upper", label="instrument.upper", kind="figure"),
     columns.TICK,
     columns.LOT,
+    columns.UNIT,
 )
 DEALS: Final = (
     columns.TIME,
@@ -126,11 +130,11 @@ class Sessions:
             "ended": {"open": False, "over": True}.get(query.state or ""),
         }
         if query.format:
-            found = await read(
-                lambda: ask_all(lambda cursor, limit: self._queries.sessions(**filters, cursor=cursor, limit=limit))
-            )
-            return await exported(words, call, [self._row(it) for it in found], SESSIONS, "sessions", query.format)
-        page = await read(lambda: self._queries.sessions(**filters, cursor=query.cursor, limit=WHOLE_MAX))
+            found = await read(lambda: [*self._present(filters), *self._over(filters)])
+            given = [self._row(it) for it in self._in_order(found)]
+            return await exported(words, call, given, SESSIONS, "sessions", query.format)
+        page = await read(lambda: self._page_of(filters, query.cursor))
+        page = replace(page, rows=[*self._in_order(page.rows)])
         table = table_of(
             words,
             query,
@@ -148,18 +152,54 @@ class Sessions:
             table=table,
             query=query,
             sections=known,
-            purposes=PURPOSES,
+            purposes=[*PURPOSES, *sorted({it.purpose for it in page.rows} - set(PURPOSES))],
             mechanisms=tuple(MECHANISMS.values()),
             phases=tuple(PHASES.values()),
         )
 
-    def _row(self, it: rows.Session) -> Row:
+    def _present(self, filters: dict[str, Any]) -> Sequence[rows.Session]:
+        """What runs or is planned: all of it, since that is never many."""
+        if filters["ended"]:
+            return []
+        open_ones = {**filters, "ended": False}
+        return ask_all(lambda cursor, limit: self._queries.sessions(**open_ones, cursor=cursor, limit=limit))
+
+    def _over(self, filters: dict[str, Any]) -> Sequence[rows.Session]:
+        if filters["ended"] is False:
+            return []
+        over = {**filters, "ended": True}
+        return ask_all(lambda cursor, limit: self._queries.sessions(**over, cursor=cursor, limit=limit))
+
+    def _page_of(self, filters: dict[str, Any], cursor: str | None) -> Page[rows.Session]:
+        """What runs or is planned and the latest that ended; by a cursor, further ones that ended."""
+        present = [] if cursor is not None else self._present(filters)
+        if filters["ended"] is False:
+            return Page([*present], None, 0)
+        over = self._queries.sessions(**{**filters, "ended": True}, cursor=cursor, limit=WHOLE_MAX)
+        return replace(over, rows=[*present, *over.rows])
+
+    def _in_order(self, found: Sequence[rows.Session]) -> Sequence[rows.Session]:
+        """What runs, then what is planned by its start, then what ended, the latest first as the views give it."""
+
+        def key(it: rows.Session) -> tuple[int, str, str]:
+            timeline = self._timeline(it.session)
+            if timeline is None or timeline.ended or it.phase in ENDED:
+                return 2, "", ""
+            return 0 if timeline.running else 1, timeline.begins or "", it.session
+
+        return sorted(found, key=key)
+
+    def _timeline(self, session: str) -> Timeline | None:
         try:
-            timeline: Timeline | None = timeline_of(self._services.feed.board.session(it.session))
+            return timeline_of(self._services.feed.board.session(session))
         except KeyError:
-            timeline = None
+            return None
+
+    def _row(self, it: rows.Session) -> Row:
+        timeline = self._timeline(it.session)
         return {
             "session": it.session,
+            "session_title": self._rendering.titles.name(it.session),
             "href": session_path(it.session),
             "section": it.section,
             "purpose": it.purpose,
@@ -194,6 +234,7 @@ class Sessions:
             "detail": detail,
             "chosen": chosen,
             "named": names.get(chosen),
+            "names": names,
             "stage": "after" if timeline.ended else "during" if timeline.running else "before",
             "tables": self._tables(words, query, detail, names),
             "left": _left_over(words, detail, names),
@@ -290,6 +331,7 @@ class Sessions:
             "upper": None if band is None else band.upper,
             "tick": it.tick,
             "lot": it.lot,
+            "unit": None if named is None else named.unit(words),
         }
 
     async def _export(self, call: Call, words: Words, detail: Detail, names: dict[str, Named], chosen: str) -> Response:
@@ -298,12 +340,11 @@ class Sessions:
         shown: tuple[Column, ...] = {"deals": DEALS, "catalogue": CATALOGUE}.get(query.table or "", RESULTS)
         if query.table == "deals":
             q = self._queries
-            deals = await read(
-                lambda: ask_all(
-                    lambda at, limit: q.tape(session, chosen, newest_first=True, cursor=at, limit=limit), EXPORT_MAX
-                )
-            )
-            return await exported(words, call, deals, shown, f"deals-{session}", query.format or "", _deal)
+
+            def ask(cursor: str | None, limit: int) -> Page[Any]:
+                return q.tape(session, chosen, newest_first=True, cursor=cursor, limit=limit)
+
+            return await exported(words, call, ask, shown, f"deals-{session}", query.format or "", _deal)
         if query.table == "catalogue":
             given = [self._line(words, it, names) for it in detail.lines]
         else:
@@ -364,6 +405,7 @@ def _result(words: Words, it: rows.Result, names: dict[str, Named]) -> Row:
         "bidders": f"{it.buy_bidders} / {it.sell_bidders}",
         "deals": it.deals,
         "volume": it.volume,
+        "unit": None if named is None else named.unit(words),
         "low": it.low,
         "weighted": it.weighted,
         "high": it.high,

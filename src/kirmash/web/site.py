@@ -5,13 +5,14 @@ A face is added here: its routes, its entry of the navigation.
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from kirmash.gateway.problems import TITLES, Problem
-from kirmash.gateway.routes import Route
+from kirmash.gateway.routes import STREAM, Route
 from kirmash.gateway.services import Services
 from kirmash.identity import Role, Who
 from kirmash.web.catalogue import Catalogue
@@ -20,15 +21,16 @@ from kirmash.web.desk import Desk
 from kirmash.web.desk_records import records_routes
 from kirmash.web.desk_running import Running
 from kirmash.web.entry import PASSWORD, entry_routes, login_path, not_a_page
-from kirmash.web.forms import go_to
+from kirmash.web.forms import go_to, own_path
 from kirmash.web.front import front_routes
 from kirmash.web.goods import goods_routes
 from kirmash.web.guidance import guidance_routes
-from kirmash.web.live import Live
+from kirmash.web.live import ENDED_EVENT, Live
 from kirmash.web.notices import notices_page_routes
 from kirmash.web.offers import offers_routes
 from kirmash.web.own_login import LOGIN_PAGE
-from kirmash.web.rendering import NavigationEntry, Rendering
+from kirmash.web.paths import path_of
+from kirmash.web.rendering import HEADERS, NavigationEntry, Rendering
 from kirmash.web.sessions import sessions_routes
 from kirmash.web.static_files import static_routes
 from kirmash.web.tour import tour_routes
@@ -73,18 +75,22 @@ class Site:
         self.static: Final[Sequence[BaseRoute]] = static_routes()
 
     def problem(self, request: Request, problem: Problem, language: str, who: Who | None) -> Response:
-        """A refusal as a page, or the way to the login where that is what is missing."""
+        """A refusal as a page, or the way to the login where that is what is missing; to an open page's stream, which
+        can go nowhere, that its session is over."""
         if not_a_page(problem):
+            if STREAM in request.headers.get("accept", ""):
+                return Response(ENDED_EVENT, 200, {**HEADERS, "Cache-Control": "no-store"}, STREAM)
             why = "ended" if problem.code == "session_ended" else "needed"
-            wanted = (request.url.path, request.url.query) if request.method in ("GET", "HEAD") else ("/", "")
-            return go_to(login_path(*wanted, why))
+            return go_to(login_path(*_wanted(request), why))
         if problem.code == "must_enrol":
             return go_to(LOGIN_PAGE)
         if problem.code == "not_allowed" and who is None:
             # The only thing that identity allows nobody before who he is was settled: a one-time password.
             return go_to(PASSWORD)
         words = self._rendering.words[language]
-        title = TITLES.get(problem.code, {}).get(language) or words.known("error.title", str(problem.status))
+        # What a program is told of a missing object is no title for a page.
+        code = "" if problem.status == 404 else problem.code
+        title = TITLES.get(code, {}).get(language) or words.known("error.title", str(problem.status))
         text = words.known("error", problem.code)
         if text == problem.code:
             text = words.known("error.status", str(problem.status))
@@ -107,3 +113,16 @@ class Site:
         await self._trading.close()
         await self._running.close()
         await self.live.close()
+
+
+def _wanted(request: Request) -> tuple[str, str]:
+    """Path and query of the page to come back to: the one asked for; of a form, the page of ours that it stood on."""
+    if request.method in ("GET", "HEAD"):
+        return path_of(request), request.url.query
+    try:
+        came_from = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/", ""
+    if came_from.netloc != request.headers.get("host"):
+        return "/", ""
+    return own_path(came_from.path), came_from.query

@@ -7,6 +7,7 @@ spreadsheet gets the digits of figures as numbers and all else as text, so that 
 
 import asyncio
 import csv
+import datetime
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from kirmash.queries.asking import EARLY, LIMIT_MAX, WholeOr
 from kirmash.web.rendering import PageQuery
 from kirmash.web.words import Words
 
-Kind = Literal["text", "code", "figure", "count", "moment", "clock", "phase", "side", "link"]
+Kind = Literal["text", "code", "figure", "count", "moment", "clock", "day", "phase", "side", "link"]
 """How a column's values are shown: `figure` and `count` to the right, `side` with its word and sign."""
 
 Row = Mapping[str, Any]
@@ -47,7 +48,10 @@ MEDIA_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_KEPT: Final = ("moment", "clock", "day")
+"""Kinds whose values are times: sorted and given out as they are kept."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FIGURE: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _EXACT: Final = re.compile(r"(?=(?:[^0-9]*[0-9]){1,15}[^0-9]*$)-?[0-9]+(\.[0-9]+)?")
 """A number of no more digits than a spreadsheet keeps."""
 
@@ -65,7 +69,8 @@ class Column(Struct, frozen=True, kw_only=True):
     """`name`: of the value in a row; `label`: key of the heading; `href`: name of the value that is its address.
 
     `words` gives a value's text in a language where it is not shown as it is. `short` texts take no whole line on a
-    phone.
+    phone. `beside` is an id that stands in the same cell, small, behind the name, and in a file in a column of its own.
+    `order` gives by what a value is sorted, where that is not its text. `seconds`: moments are shown with them.
     """
 
     name: str
@@ -75,6 +80,9 @@ class Column(Struct, frozen=True, kw_only=True):
     words: Callable[[Words, Any], str] | None = None
     sortable: bool = True
     short: bool = False
+    beside: "Column | None" = None
+    order: Callable[[Any], Any] | None = None
+    seconds: bool = False
 
     @property
     def is_figure(self) -> bool:
@@ -92,7 +100,9 @@ class Column(Struct, frozen=True, kw_only=True):
             case "figure" | "count":
                 return words.figure(value)
             case "moment":
-                return words.moment(value)
+                return words.moment(value, seconds=self.seconds)
+            case "day":
+                return words.day(datetime.date.fromisoformat(value))
             case "clock":
                 return words.clock(value, seconds=True)
             case "phase":
@@ -103,6 +113,15 @@ class Column(Struct, frozen=True, kw_only=True):
 
     def cell(self, words: Words, row: Row) -> Markup:
         """The cell's inside as HTML. Made here and not by a macro: a page has more of these than of anything else."""
+        inside = self._inside(words, row)
+        if self.beside is None or row[self.beside.name] is None:
+            return inside
+        behind = escape(self.beside.shown(words, row))
+        if behind == escape(self.shown(words, row)):
+            return inside
+        return Markup(f'{inside} <span class="code quiet">{behind}</span>')  # noqa: S704 (both are escaped)
+
+    def _inside(self, words: Words, row: Row) -> Markup:
         value, shown = row[self.name], escape(self.shown(words, row))
         href = row[self.href] if self.href is not None and value is not None else None
         if href:
@@ -118,14 +137,16 @@ class Column(Struct, frozen=True, kw_only=True):
         value = row[self.name]
         if value is None:
             return ""
-        return str(value) if self.is_figure or self.kind in ("moment", "clock") else self.shown(words, row)
+        return str(value) if self.is_figure or self.kind in _KEPT else self.shown(words, row)
 
     def sort_key(self, words: Words, row: Row) -> Any:
         """By what a row that has a value is sorted."""
         value = row[self.name]
+        if self.order is not None:
+            return self.order(value)
         if self.is_figure:
             return _decimal(str(value))
-        return str(value) if self.kind in ("moment", "clock") else self.shown(words, row).casefold()
+        return str(value) if self.kind in _KEPT else self.shown(words, row).casefold()
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -227,7 +248,12 @@ def table_of(
 def sorting_column(columns: tuple[Column, ...], sort: str | None) -> Column | None:
     """The column that `sort` names; None for one that there is not, or that nothing is sorted by."""
     name = (sort or "").removeprefix("-")
-    return next((it for it in columns if it.name == name and it.sortable), None)
+    return next((it for it in each_of(columns) if it.name == name and it.sortable), None)
+
+
+def each_of(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns of a file: what stands beside a name has one of its own."""
+    return tuple(one for it in columns for one in (it, it.beside) if one is not None)
 
 
 def sorted_by(words: Words, rows: Sequence[Row], column: Column, sort: str) -> list[Row]:
@@ -261,7 +287,7 @@ async def exported(
     if form not in FORMATS:
         raise Problem(400, "shape", f"format is one of {', '.join(FORMATS)}", field="format")
     headers = {"Content-Disposition": attachment(f"{name}.{form}"), "X-Content-Type-Options": "nosniff"}
-    file = _File(words, columns, getattr(call.query, "sort", None) or "", form, row)
+    file = _File(words, each_of(columns), getattr(call.query, "sort", None) or "", form, row)
     if callable(found):
         ask = found
         first = await read(lambda: ask(None, LIMIT_MAX))
@@ -320,7 +346,7 @@ class _File:
         self._sorting: Final = sorting_column(columns, sort)
         self._kept: Final[list[Row]] = []
         figures = frozenset(number for number, column in enumerate(columns) if column.is_figure)
-        self._form: Final[_Csv | _Xlsx] = _Csv() if form == "csv" else _Xlsx(figures)
+        self._form: Final[_Csv | _Xlsx] = _Csv(words.language, figures) if form == "csv" else _Xlsx(figures)
         self._head: list[list[str]] = [[words.text(column.label) for column in columns]]
 
     def with_rows(self, found: Sequence[Any]) -> bytes:
@@ -344,17 +370,29 @@ class _File:
 
 
 class _Csv:
-    """Text. The mark at the head tells spreadsheets the encoding; without it Cyrillic letters come out as others."""
+    """Text. The mark at the head tells spreadsheets the encoding; without it Cyrillic letters come out as others.
 
-    def __init__(self) -> None:
+    Spreadsheets split lines at the sign, and know the decimal sign, of their own language: those of Russian at the
+    semicolon and by the comma. `figures`: the columns whose cells are numbers.
+    """
+
+    def __init__(self, language: str, figures: frozenset[int]) -> None:
         self._encoding = "utf-8-sig"
+        self._delimiter: Final = ";" if language == "ru" else ","
+        self._with_comma: Final = figures if language == "ru" else frozenset[int]()
 
     def add(self, lines: Iterable[list[str]]) -> bytes:
         """Lines as they stand in the file."""
         out = io.StringIO(newline="")
-        csv.writer(out).writerows([_harmless(cell) for cell in line] for line in lines)
+        csv.writer(out, delimiter=self._delimiter).writerows(map(self._cells, lines))
         encoding, self._encoding = self._encoding, "utf-8"
         return out.getvalue().encode(encoding)
+
+    def _cells(self, line: list[str]) -> list[str]:
+        return [
+            cell.replace(".", ",") if column in self._with_comma and _FIGURE.fullmatch(cell) else _harmless(cell)
+            for column, cell in enumerate(line)
+        ]
 
     def end(self) -> bytes:
         """Nothing stands behind the lines."""

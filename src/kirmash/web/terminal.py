@@ -32,6 +32,7 @@ from kirmash.sequencer.answers import IdReused, Refused
 from kirmash.web.fees import FeeShown, amount_of, fee_shown
 from kirmash.web.forms import go_to, read_form
 from kirmash.web.holdings import holdings_of
+from kirmash.web.naming import CLIENTS, ids_of
 from kirmash.web.rendering import HEADERS, PageQuery, Rendering, here
 from kirmash.web.room import PARTS, Room, Rooms
 from kirmash.web.ticket import (
@@ -50,10 +51,11 @@ from kirmash.web.ticket import (
     times_of,
 )
 from kirmash.web.timeline import TAKES_ORDERS
-from kirmash.web.told import Message, Why, messages_of, why_of
+from kirmash.web.told import Message, Why, why_of
 
 TAG: Final = "pages"
 HOME: Final = "/terminal"
+FIGURES: Final = frozenset({"price", "quantity", "minimum"})
 PREVIEW_SECONDS: Final = 1.0
 PREVIEWS_REMEMBERED: Final = 10_000
 
@@ -113,6 +115,10 @@ class Terminal:
         counts: dict[str, int] = {}
         for order in holdings.orders:
             counts[order.session] = counts.get(order.session, 0) + 1
+        names = self._rendering.names(self._queries)
+        clients = ids_of(holdings.accounts, CLIENTS)
+        if clients:
+            await read(lambda: names.learn_ids((), clients))
         sessions = self._rooms.sessions()
         return self._rendering.page(
             call,
@@ -120,6 +126,7 @@ class Terminal:
             mine=mine,
             holdings=holdings,
             counts=counts,
+            clients=names.clients,
             sessions=[it for it in sessions if mine.permitted(it) or it.session in counts],
             others=[it for it in sessions if not mine.permitted(it) and it.session not in counts],
         )
@@ -210,7 +217,8 @@ class Terminal:
         given = command_json(record.time, record.actor, record.client_id, codec.decode_command(record.command))
         if given["command"] == "place_order":
             ticket = self._typed(given) if rejected else replace(ticket, side=given["side"])
-        return Shown(answer=messages_of(words, lines), ticket=ticket)
+        told = await self._rooms.told(call.caller, words, lines, call.path["session"])
+        return Shown(answer=told, ticket=ticket)
 
     async def _is_own(self, record: Record, participant: str) -> bool:
         if record.actor_kind is not ActorKind.TRADER:
@@ -240,10 +248,8 @@ class Terminal:
         shown = Shown(ticket=form)
         if form.action == "check":
             return await self._checked(call, room, "place_order", values, shown)
-        far = await self._far(room, values.get("price"), form.confirmed)
-        if far is not None:
-            return await self._page(call, room, replace(shown, far=far, status=422))
-        return await self._give(call, room, form.client_id, "place_order", values, shown)
+        asked = await self._asked(call, room, form.confirmed, "place_order", values, shown)
+        return asked or await self._give(call, room, form.client_id, "place_order", values, shown)
 
     async def amend(self, call: Call) -> Response:
         form = read_form(call, Amendment)
@@ -261,10 +267,8 @@ class Terminal:
         shown = Shown(ticket=typed, amended=order)
         if form.action == "check":
             return await self._checked(call, room, "amend_order", values, shown)
-        far = await self._far(room, values.get("price"), form.confirmed)
-        if far is not None:
-            return await self._page(call, room, replace(shown, far=far, status=422))
-        return await self._give(call, room, form.client_id, "amend_order", values, shown)
+        asked = await self._asked(call, room, form.confirmed, "amend_order", values, shown)
+        return asked or await self._give(call, room, form.client_id, "amend_order", values, shown)
 
     async def cancel(self, call: Call) -> Response:
         form = read_form(call, Simple)
@@ -294,18 +298,37 @@ class Terminal:
             name, values = "amend_order", amend_values(given, order, call.language, self._rendering.zone)
         else:
             name, values = "place_order", order_values(form, room.it.session, call.language, self._rendering.zone)
+        made, mistyped = None, None
         try:
-            made: Preview | None = await self._rehearsed(call, room, name, values)
-        except (ShapeError, Denied, Refused):
-            made = None
-        html = self._rendering.fragment(call.language, "terminal/preview.html", preview=made)
+            made = await self._rehearsed(call, room, name, values)
+        except ShapeError as error:
+            mistyped = self._mistyped(call.language, error)
+        except (Denied, Refused):
+            pass
+        html = self._rendering.fragment(
+            call.language, "terminal/preview.html", preview=made, mistyped=mistyped, session=room.it.session
+        )
         return HTMLResponse(html, 200, {**HEADERS, "Content-Language": call.language})
 
-    async def _far(self, room: Room, price: str | None, confirmed: str) -> Far | None:
-        """The question about a far price, unless it was answered for this very price."""
-        if price is None or price == confirmed:
+    async def _asked(
+        self, call: Call, room: Room, confirmed: str, name: str, values: JsonObject, shown: Shown
+    ) -> Response | None:
+        """The question about a far price, unless it was answered for this very price. Nobody is asked about a price
+        that would be rejected as things stand: he is told so instead, and nothing is sent either way."""
+        price = values.get("price")
+        far = None
+        if price is not None and price != confirmed:
+            far = far_off(price, anchor_of(room.book, await self._line(room)))
+        if far is None:
             return None
-        return far_off(price, anchor_of(room.book, await self._line(room)))
+        try:
+            self._throttle(call.caller)
+            preview = await self._rehearsed(call, room, name, values)
+        except (ShapeError, Denied, Refused) as error:
+            return await self._refused(call, room, error, shown)
+        if preview.reasons:
+            return await self._page(call, room, replace(shown, preview=preview, status=422))
+        return await self._page(call, room, replace(shown, far=far, status=422))
 
     async def _checked(self, call: Call, room: Room, name: str, values: JsonObject, shown: Shown) -> Response:
         try:
@@ -313,7 +336,9 @@ class Terminal:
             preview = await self._rehearsed(call, room, name, values)
         except (ShapeError, Denied, Refused) as error:
             return await self._refused(call, room, error, shown)
-        far = far_off(values["price"], anchor_of(room.book, await self._line(room))) if "price" in values else None
+        # A price that would be rejected is no question.
+        asked = "price" in values and not preview.reasons
+        far = far_off(values["price"], anchor_of(room.book, await self._line(room))) if asked else None
         return await self._page(call, room, replace(shown, preview=preview, far=far))
 
     async def _give(
@@ -373,6 +398,13 @@ class Terminal:
         amount = amount_of(values["price"], values["quantity"])
         return fee_shown(room.it, room.names.get(room.instrument), values["side"], resident, amount, day)
 
+    def _mistyped(self, language: str, error: ShapeError) -> str | None:
+        """What is wrong with a figure as it was typed, in words; None for any other mistake of form."""
+        if error.field not in FIGURES:
+            return None
+        words = self._rendering.words[language]
+        return words.text("terminal.mistyped.figure", field=words.text(f"told.field.{error.field}"))
+
     def _throttle(self, who: Who) -> None:
         """Here and not before the handler, so that who was too quick gets his ticket back as he typed it."""
         allowance = self._identity.throttle(who)
@@ -389,7 +421,12 @@ class Terminal:
             problem = denied_problem(error) if isinstance(error, Denied) else refused_problem(error)
         if isinstance(error, IdReused):
             shown = replace(shown, ticket=replace(shown.ticket, client_id=""))
-        shown = replace(shown, error=problem.value(call.language), status=problem.status)
+        told = problem.value(call.language)
+        if isinstance(error, ShapeError):
+            words = self._rendering.words[call.language]
+            told["title"], told["cure"] = words.text("terminal.mistyped"), words.text("terminal.mistyped.cure")
+            told["detail"] = self._mistyped(call.language, error) or told["detail"]
+        shown = replace(shown, error=told, status=problem.status)
         response = await self._page(call, room, shown)
         response.headers.update(problem.headers)
         return response

@@ -1,8 +1,9 @@
 """The order ticket: what a person typed, as the fields of a command, and what he should know before he sends it.
 
-A figure is taken as people of the language write it (grouped digits, a decimal comma) only where there is one reading;
-everything else is left as typed, for the exchange to refuse with its rule. Whether an order is admitted is decided by
-the market alone; here stands the one question of ours, whether a price that is far from the market is really meant.
+A figure is taken as people of the language write it (digits in groups of three, a decimal comma) only where there is
+one reading; everything else is left as typed, for the exchange to refuse with its rule. Whether an order is admitted is
+decided by the market alone; here stands the one question of ours, whether a price that is far from the market is really
+meant.
 """
 
 import datetime
@@ -27,11 +28,13 @@ SIDES: Final = ("buy", "sell")
 AT_ONCE: Final = frozenset({"ioc", "fok"})
 MATCHING: Final = "TRADING"
 
-_GROUPED: Final = {
-    "en": re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII),
-    "ru": re.compile(r"\d+,\d+", re.ASCII),
+_BLANK: Final = r"[ \t\u00a0\u2007\u2009\u202f]"
+_WHOLE: Final = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{_BLANK}[0-9]{{3}})+)"
+_FIGURE: Final = {
+    "en": re.compile(rf"(?:{_WHOLE}|[0-9]{{1,3}}(?:,[0-9]{{3}})+)(?:\.[0-9]+)?"),
+    "ru": re.compile(rf"{_WHOLE}(?:[.,][0-9]+)?"),
 }
-_BLANKS: Final = re.compile(r"[\s\u00a0\u202f]+")
+_NO_DIGIT: Final = re.compile(rf"{_BLANK}|,")
 
 Word = Annotated[str, Meta(max_length=200)]
 Figure = Annotated[str, Meta(max_length=60)]
@@ -99,10 +102,10 @@ def new_client_id() -> str:
 
 def figure_in(text: str, language: str) -> str:
     """A figure as typed, in the exchange's own form where it can only be meant so."""
-    plain = _BLANKS.sub("", text)
-    if not _GROUPED[language].fullmatch(plain):
+    plain = text.strip()
+    if not _FIGURE[language].fullmatch(plain):
         return plain
-    return plain.replace(",", "" if language == "en" else ".")
+    return _NO_DIGIT.sub("", plain if language == "en" else plain.replace(",", "."))
 
 
 def order_values(ticket: Ticket, session: str, language: str, zone: ZoneInfo) -> JsonObject:

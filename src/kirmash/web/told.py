@@ -4,13 +4,16 @@ A line that says nothing to a person besides what a table shows already has no s
 and stay it. Nothing is added to what the private feed gives: who may know what was settled there.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
 from kirmash.gateway.problems import explanation
 from kirmash.messages.rejects import Reason
+from kirmash.web.catalogue import Named
+from kirmash.web.titles import Titles
 from kirmash.web.words import Words
 
 JsonObject = dict[str, Any]
@@ -32,17 +35,34 @@ _STATED: Final = frozenset(
     }
 )
 
+_ABOUT_RIGHTS: Final = frozenset(
+    it.text for it in (Reason.NOT_ADMITTED, Reason.CLIENT_NOT_ADMITTED, Reason.AUTHORITY_MISSING)
+)
+_LIMITS: Final = {
+    Reason.PRICE_OFF_GRID.text: "told.limit.tick",
+    Reason.QUANTITY_OFF_GRID.text: "told.limit.lot",
+    Reason.PRICE_OUT_OF_RANGE.text: "told.limit.allowed",
+    Reason.BAND_EXCEEDED.text: "told.limit.allowed",
+    Reason.QUANTITY_OUT_OF_RANGE.text: "told.limit.allowed",
+}
+"""What a limit is called, where it is more than one."""
+_FIGURE_FIELDS: Final = frozenset({"price", "quantity", "minimum", "amount", "tick", "lot", "reference"})
+_FIGURE: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
 
 class Why(Struct, frozen=True, kw_only=True):
-    """A reason of a reject. `given` and `limit` are figures and ids; `anchor` is its place in the help."""
+    """A reason of a reject. `facts`: the field, what was given and what is allowed; `anchor`: its place in the help."""
 
     text: str
     cure: str
     rule: str
-    field: str | None
-    given: str | None
-    limit: str | None
+    facts: list[str]
     anchor: str
+
+    @property
+    def about_rights(self) -> bool:
+        """Whether the page of one's rights in a session says what is missing."""
+        return self.anchor in _ABOUT_RIGHTS
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -55,51 +75,82 @@ class Message(Struct, frozen=True, kw_only=True):
     text: str
     client: str | None
     reasons: list[Why]
+    about: str = ""
 
 
-def message_of(words: Words, line: JsonObject) -> Message | None:
+class Known(Struct, frozen=True):
+    """What the ids of lines stand for. `places`: session and instrument of orders; `here`: the session that goes
+    without saying."""
+
+    goods: Mapping[str, Named]
+    companies: Mapping[str, str]
+    clients: Mapping[str, str]
+    places: Mapping[int, tuple[str, str]]
+    here: str
+    titles: Titles
+
+    def place(self, line: JsonObject) -> tuple[str | None, Named | None]:
+        """The session and the good of a line, as far as it has any."""
+        session, instrument = self.places.get(line.get("order", 0), (None, None))
+        return line.get("session") or session, self.goods.get(line.get("instrument") or instrument or "")
+
+
+def message_of(words: Words, line: JsonObject, known: Known) -> Message | None:
     """The sentence of a private line; None for one without."""
     event = line["event"]
     if event in SILENT:
         return None
     reasons = [why_of(words, it) for it in line["reasons"]] if event == "command_rejected" else []
+    client = line.get("client")
     return Message(
         number=line["number"],
         index=line["index"],
         at=line["at"],
         kind="danger" if event in _BAD else "success" if event in _GOOD else "info",
-        text=_sentence(words, event, line),
-        client=line.get("client"),
+        text=_sentence(words, event, line, known),
+        client=None if client is None else _with_id(known.clients.get(client), client),
         reasons=reasons,
+        about=_about(words, line, known),
     )
 
 
-def messages_of(words: Words, lines: Iterable[JsonObject]) -> list[Message]:
+def messages_of(words: Words, lines: Iterable[JsonObject], known: Known) -> list[Message]:
     """The sentences of lines, in their order."""
-    return [it for it in (message_of(words, line) for line in lines) if it is not None]
+    return [it for it in (message_of(words, line, known) for line in lines) if it is not None]
+
+
+def _about(words: Words, line: JsonObject, known: Known) -> str:
+    """The good of a line, and its session where that is another than the reader's."""
+    session, good = known.place(line)
+    told = [] if good is None else [good.full(words)]
+    if session is not None and session != known.here:
+        told.append(known.titles.of(words, session))
+    return " · ".join(told)
+
+
+def _with_id(name: str | None, id_: str) -> str:
+    """A name with its id behind it."""
+    return id_ if name in (None, id_) else f"{name} ({id_})"
 
 
 def why_of(words: Words, reason: JsonObject) -> Why:
     """A reason of a reject in the reader's language."""
     said = explanation(reason["reason"], words.language)
-    limit = reason["limit"]
-    if limit is not None and reason["reason"] == Reason.PHASE_FORBIDS.text:
-        limit = words.phase(limit)
-    elif limit is not None:
-        limit = _limit(words, reason["reason"], limit)
-    return Why(
-        text=said["text"],
-        cure=said["cure"],
-        rule=reason["rule"],
-        field=None if reason["field"] is None else words.known("told.field", reason["field"]),
-        given=reason["given"],
-        limit=limit,
-        anchor=reason["reason"],
-    )
+    facts: list[str] = []
+    if reason["field"] is not None:
+        facts.append(words.known("told.field", reason["field"]))
+        if reason["given"] is not None:
+            given = _figures(words, reason["given"]) if reason["field"] in _FIGURE_FIELDS else reason["given"]
+            facts.append(words.text("told.given", given=given))
+    if reason["limit"] is not None:
+        facts.append(_limit(words, reason["reason"], reason["limit"]))
+    return Why(text=said["text"], cure=said["cure"], rule=reason["rule"], facts=facts, anchor=reason["reason"])
 
 
 def _limit(words: Words, reason: str, limit: str) -> str:
-    """A limit, which the presenter words in English where it is more than a figure."""
+    """A limit with what it is, which the presenter words in English where it is more than a figure."""
+    if reason == Reason.PHASE_FORBIDS.text:
+        return words.text("told.limit.phase", phase=words.phase(limit))
     if reason == Reason.DEPOSIT_SHORT.text and limit.startswith("free "):
         free, _, needed = limit.removeprefix("free ").partition(", needed ")
         return words.text("told.limit.deposit", free=words.figure(free), needed=words.figure(needed))
@@ -107,10 +158,18 @@ def _limit(words: Words, reason: str, limit: str) -> str:
         return words.text("told.limit.above", filled=words.figure(limit.removeprefix("above ")))
     if reason == Reason.ORDER_NOT_OPEN.text:
         return words.text(f"own.state.{limit}")
-    return limit
+    return words.text(_LIMITS.get(reason, "told.limit"), limit=_figures(words, limit))
 
 
-def _sentence(words: Words, event: str, line: JsonObject) -> str:
+def _figures(words: Words, text: str) -> str:
+    """A figure, or two with an ellipsis between them, as the language writes them; anything else as it is."""
+    parts = text.split("…")
+    if len(parts) > 2 or not all(_FIGURE.fullmatch(it) for it in parts):
+        return text
+    return " … ".join(words.figure(it) for it in parts)
+
+
+def _sentence(words: Words, event: str, line: JsonObject, known: Known) -> str:
     if event == "command_rejected":
         return words.text("told.command_rejected", what=words.known("told.command", line["command"]))
     if event not in _STATED:
@@ -119,6 +178,11 @@ def _sentence(words: Words, event: str, line: JsonObject) -> str:
     given |= {name: str(line[name]) for name in given if line.get(name) is not None}
     figures = ("price", "quantity", "open", "reserved", "amount", "cancelled", "kept")
     given |= {name: words.figure(line[name]) for name in figures if line.get(name) is not None}
+    _, good = known.place(line)
+    if good is not None:
+        unit, currency = good.unit(words), good.instrument.currency
+        ends = {"price": f"{currency} / {unit}", "quantity": unit, "open": unit, "reserved": currency}
+        given |= {name: f"{given[name]} {end}".rstrip() for name, end in ends.items() if given.get(name)}
     if "side" in line and line["side"] is not None:
         given["side"] = words.text(f"told.side.{line['side']}")
     if event == "order_cancelled":
@@ -126,7 +190,7 @@ def _sentence(words: Words, event: str, line: JsonObject) -> str:
     if event in ("deposit_credited", "withdrawal_requested"):
         given["currency"] = line["currency"]
     if event == "counterparty_named":
-        given["counterparty"] = line["counterparty"]
+        given["counterparty"] = _with_id(known.companies.get(line["counterparty"]), line["counterparty"])
     if event in ("permission_granted", "permission_revoked"):
         given["section"], given["purpose"] = words.section(line["section"]), words.purpose(line["purpose"])
     if event == "admission_set":

@@ -5,6 +5,7 @@ ever). Times are shown in the exchange's zone; the reader's own zone is the brow
 """
 
 import datetime
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -13,12 +14,14 @@ from zoneinfo import ZoneInfo
 from kirmash.data import countries, units
 from kirmash.messages.explanations import EXPLANATIONS
 from kirmash.messages.rejects import Reason
-from kirmash.web.texts import catalog, form_of
+from kirmash.web.texts import LANGUAGES, catalog, form_of
 
 THIN_SPACE: Final = "\u202f"
 MINUS: Final = "\u2212"
 NOTHING: Final = "–"
 
+_VALUE: Final = "attribute.value."
+_MEASURE: Final = re.compile(r"(?P<figure>[0-9][0-9.x]*) ?(?P<unit>mm|cm|m|kg|g|%)")
 _GROUPS: Final = {"en": (",", "."), "ru": (THIN_SPACE, ",")}
 
 
@@ -94,6 +97,10 @@ class Words:
         """Day and time of day; a dash for what is absent."""
         return NOTHING if at is None else f"{self.day(at)}, {self.clock(at, seconds=seconds)}"
 
+    def same_day(self, at: str | None, other: str | None) -> bool:
+        """Whether two times are of one day here."""
+        return at is not None and other is not None and self.local(at).date() == self.local(other).date()
+
     def zone_at(self, at: datetime.datetime) -> str:
         """The zone's distance from UTC: UTC+3."""
         offset = at.astimezone(self.zone).utcoffset() or datetime.timedelta()
@@ -107,6 +114,15 @@ class Words:
         """A session's phase."""
         return self.text(f"phase.{phase}")
 
+    def session(self, section: str, purpose: str, begins: str | None) -> str:
+        """What a session is called: Metal, domestic · 21 Nov, 22:36; with the year where it is not the present one."""
+        what = f"{self.section(section)}, {self.purpose(purpose)}"
+        if begins is None:
+            return what
+        date, month = self.local(begins), self.text(f"month.{self.local(begins).month}")
+        year = "" if date.year == datetime.datetime.now(self.zone).year else f" {date.year}"
+        return f"{what} · {date.day} {month}{year}, {self.clock(begins)}"
+
     def section(self, section: str) -> str:
         """A section; operators may open others than those known here."""
         return self.known("section", section)
@@ -119,6 +135,14 @@ class Words:
         """A commodity card's name."""
         name: str = card.name_ru if self.language == "ru" else card.name_en
         return name
+
+    def attribute(self, value: str) -> str:
+        """An attribute's value: a word that the catalog has, or a measure in the language's way; else as it stands."""
+        measured = _MEASURE.fullmatch(value)
+        if measured is None:
+            return self.known("attribute.value", value)
+        point = _GROUPS[self.language][1]
+        return f"{measured['figure'].replace('.', point)}{THIN_SPACE}{self.known('measure', measured['unit'])}"
 
     def country(self, code: str) -> str:
         """A country's name; its code where we know none."""
@@ -142,3 +166,13 @@ class Words:
     def _units(self) -> Mapping[str, str]:
         ru = self.language == "ru"
         return {it.unit: it.symbol_ru if ru else it.symbol_en for it in units()}
+
+
+def values_meant(word: str) -> list[str]:
+    """The attributes' values, as cards have them, that a word of either language may mean; it is in small letters."""
+    texts = (it for language in LANGUAGES for it in catalog(language).items())
+    return [
+        key.removeprefix(_VALUE)
+        for key, text in texts
+        if key.startswith(_VALUE) and isinstance(text, str) and word in text.casefold()
+    ]

@@ -33,7 +33,7 @@ from kirmash.messages.codec import Actor
 from kirmash.messages.commands import MassCancel
 from kirmash.messages.kinds import ActorKind, Phase
 from kirmash.queries import Page, QueryError, rows
-from kirmash.queries.asking import EARLY, LIMIT_DEFAULT, LIMIT_MAX
+from kirmash.queries.asking import LIMIT_DEFAULT, LIMIT_MAX, WholeOr
 from kirmash.sequencer.answers import Refused
 
 LOGINS: Final = "logins"
@@ -132,12 +132,9 @@ def page_of_logins(
         found = identity.logins(name=name, participant=participant, after=cursor, limit=limit + 1)
     except NotFound:
         raise QueryError("cursor", "is none of this list") from None
-    shown = [login_of(row) for row in found[:limit]]
-
-    def after(count: int) -> str | None:
-        return shown[count - 1].id if len(found) > count else None
-
-    return Page(shown, after(limit), 0, after(EARLY))
+    count = limit.given(len(found), cursor) if isinstance(limit, WholeOr) else limit
+    shown = [login_of(row) for row in found[:count]]
+    return Page(shown, shown[-1].id if len(found) > count else None, 0)
 
 
 class Managing:

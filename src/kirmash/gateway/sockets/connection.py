@@ -177,7 +177,7 @@ class Connection:
         if self.who is None or self._wire.closing:
             return
         try:
-            self._shared.services.identity.check_standing(self.who)
+            self._shared.services.identity.check_standing(self.who, use=False)
         except Denied as denied:
             self.close(NO_LONGER_SIGNED_IN, str(denied), denied.cure or None)
 

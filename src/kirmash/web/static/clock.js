@@ -52,7 +52,7 @@ export function startClock(root) {
     }
     for (const it of root.querySelectorAll("[data-countdown]")) {
       const left = Date.parse(it.dataset.countdown) - now;
-      it.textContent = left <= 0 ? it.dataset.over : `−${spanText(left, it.dataset.days)}`;
+      it.textContent = left <= 0 ? it.dataset.over : it.dataset.in.replace("{span}", spanText(left, it.dataset.days));
       it.hidden = false;
     }
     sayReaderTimes(root, zone, language);

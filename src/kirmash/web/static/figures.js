@@ -2,7 +2,8 @@
 
 /** A typed figure as {digits, places}, or null where it is none. */
 function read(text, language) {
-  let plain = text.replace(/[\s\u00a0\u202f]/g, "");
+  let plain = text.trim();
+  if (/^\d{1,3}([\s\u00a0\u2007\u2009\u202f]\d{3})+([.,]\d+)?$/.test(plain)) plain = plain.replace(/\s/g, "");
   if (language === "ru" && /^\d+,\d+$/.test(plain)) plain = plain.replace(",", ".");
   if (language === "en" && /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(plain)) plain = plain.replaceAll(",", "");
   if (!/^\d+(\.\d+)?$/.test(plain)) return null;

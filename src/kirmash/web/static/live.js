@@ -1,4 +1,20 @@
-// Says whether what is seen is live. Where a part is exchanged, focus and scrolling stay where they were.
+// Says whether what is seen is live, and when the reader's session is over. Where a part is exchanged, focus and scrolling stay where they were.
+
+/** The login, and from there back to this page. */
+export function loginAgain() {
+  const { pathname, search } = window.location;
+  return `/login?${new URLSearchParams({ next: pathname + search, why: "ended" })}`;
+}
+
+/** The reader's session is over. The page stays as it is, with whatever is typed in its forms. */
+function sayEnded(root, state) {
+  const words = root.querySelector("[data-session-ended]");
+  if (!words) return;
+  state.hidden = true;
+  words.querySelector("[data-login-again]").href = loginAgain();
+  words.hidden = false;
+  words.scrollIntoView({ block: "nearest" });
+}
 
 export function watchLive(root) {
   const state = root.querySelector("[data-live-state]");
@@ -10,6 +26,9 @@ export function watchLive(root) {
   };
   root.body.addEventListener("htmx:sseOpen", () => say(true));
   root.body.addEventListener("htmx:sseError", () => say(false));
+  root.body.addEventListener("htmx:sseClose", (event) => {
+    if (event.detail.type === "message") sayEnded(root, state);
+  });
   let kept = null;
   root.body.addEventListener("htmx:sseBeforeMessage", (event) => {
     const scroll = event.target.querySelector?.(".table-scroll");

@@ -1,6 +1,17 @@
-// The terminal by keyboard. A key alone means something only outside fields, and can be switched off (WCAG 2.1.4).
+// The terminal by keyboard. A key alone means something only outside fields, and can be switched off (WCAG 2.1.4). Side,
+// price and quantity are reached from each other's fields, too: no figure has a letter in it.
 
 const kept = "kirmash-terminal-keys";
+
+const inFigures = new Set(["b", "s", "p", "q"]);
+const isFigure = (element) => ["field-price", "field-quantity"].includes(element?.id);
+
+/** The key by its place where a letter is Cyrillic: the same keys work whatever the keyboard is switched to. */
+function keyOf(event) {
+  const place = /^Key([A-Z])$/.exec(event.code);
+  if (!place || !/^[\u0400-\u04ff]$/.test(event.key)) return event.key;
+  return event.shiftKey ? place[1] : place[1].toLowerCase();
+}
 
 const isTyping = (element) => Boolean(element?.closest?.("input:not([type=radio]):not([type=checkbox]), select, textarea"));
 
@@ -75,13 +86,14 @@ export function startKeys(root) {
       document.activeElement.blur();
       return;
     }
-    if (isTyping(event.target)) return;
-    if (event.key === "?") {
+    const key = keyOf(event);
+    if (isTyping(event.target) && !(isFigure(event.target) && inFigures.has(key))) return;
+    if (key === "?") {
       event.preventDefault();
       dialog.showModal();
       return;
     }
-    const action = isOn() ? actions[event.key] : undefined;
+    const action = isOn() ? actions[key] : undefined;
     if (!action) return;
     event.preventDefault();
     action();
