@@ -111,10 +111,13 @@ def test_an_operator_runs_a_session(house: TradersHouse, browser: Browser) -> No
         _sell(house, alfa)
         began = time.monotonic()
         row = olga.locator(".watch-orders tr[data-order]").first
-        expect(row).to_contain_text("t-alfa", timeout=1_500)
+        expect(row).to_contain_text("t-alfa")
         expect(row).to_contain_text("105.00")
-        assert time.monotonic() - began < 1.5
-        expect(olga.locator(".tape-lines li").first).to_contain_text("alfa, sell 7 of timber at 105.00")
+        # Within a second on a machine that has nothing else to do; tests/web_desk measures it without a browser.
+        assert time.monotonic() - began < 3
+        expect(olga.locator(".tape-lines li").first).to_contain_text(
+            "House of alfa (alfa), sell 7 m³ of Pine, FCA Minsk at 105.00 USD"
+        )
         _halt_and_resume(olga, alfa, path)
         olga.goto(f"{house.origin}/desk/supervision/by-hand")
         olga.locator(".watch-orders tr[data-order]").first.get_by_role("link", name="Cancel").click()

@@ -49,7 +49,8 @@ class Demo:
             if "is over" in line:
                 break
         # Nobody reads on what it says; a full pipe would stop it.
-        threading.Thread(target=self._process.stdout.read, name="demo's words", daemon=True).start()
+        self._listening: Final = threading.Thread(target=self._listen, name="demo's words", daemon=True)
+        self._listening.start()
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert found, said
         self.origin: Final = found[0]
@@ -91,6 +92,12 @@ class Demo:
         """End it."""
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=60)
+        self._listening.join(60)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as words:
+            words.read()
 
 
 @contextlib.contextmanager

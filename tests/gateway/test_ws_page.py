@@ -115,7 +115,8 @@ def test_the_page_names_every_message_code_and_limit() -> None:
     for code in (GOING_AWAY, 1009, 1011, SILENT, TOO_MANY_MISTAKES, NO_LONGER_SIGNED_IN, TOO_SLOW):
         assert f"| {code} |" in page
     limits = SocketLimits()
-    for limit in (limits.subscriptions, limits.outbox_messages, limits.kept_updates, limits.kept_private):
+    kept = (limits.kept_updates, limits.kept_private, limits.kept_private_of_all)
+    for limit in (limits.subscriptions, limits.outbox_messages, *kept):
         assert f"{limit:,}" in page
     assert f"{limits.silence_seconds:g} s" in page
 

@@ -3,8 +3,10 @@ without being named here: hostile texts, forged forms, frames, foreign ways on, 
 
 import csv
 import io
+import itertools
 import re
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from typing import Final
@@ -441,9 +443,14 @@ def test_methods_that_nobody_offers(house: HostileHouse, method: str) -> None:
 def test_overlong_and_broken_input_is_refused_and_not_an_error(house: HostileHouse) -> None:
     visitor = house.visitor("olga")
     long = "x" * 20_000
-    for route in filter(is_page, house.routes):
-        for field in fields_of(route)[:8]:
-            for value in (long, "\x00", "\ud7ff\uffff", "%00", "-1", "9" * 40):
+    values = (long, "\x00", "\ud7ff\uffff", "%00", "-1", "9" * 40)
+    pages = [*filter(is_page, house.routes)]
+    known = Counter(field for route in pages for field in fields_of(route))
+    turn = itertools.cycle(values)
+    for route in pages:
+        for field in fields_of(route):
+            # What nearly every page has, one class reads; there each value has its turn. What few have gets them all.
+            for value in values if known[field] <= len(values) else (next(turn), next(turn)):
                 answer = ask(house, visitor, route, **{field: value})
                 assert answer.status_code < 500, f"{route.path} {field} {value[:10]!r}: {answer.status_code}"
     token = house.opened["olga"][1]

@@ -15,6 +15,7 @@ from kirmash.gateway.feed import Feed, Told
 from kirmash.gateway.feed import Own as OwnLines
 from kirmash.gateway.sockets.limits import SocketLimits
 from kirmash.gateway.sockets.wire import BINARY, TEXT, framed
+from kirmash.messages.kinds import Phase
 from kirmash.messages.times import text_from_time
 from kirmash.protocol import ws
 from kirmash.protocol.ws import Format
@@ -23,6 +24,8 @@ from kirmash.publication.updates import PublicUpdate
 FORMATS: Final = tuple(Format)
 PIECE_LINES: Final = 100
 """Private lines that go out as one message at most, unless they are of one record."""
+ENDS: Final = frozenset({"phase_changed", "session_cancelled"})
+"""Updates with which a session may end."""
 _OPCODES: Final = {Format.JSON: TEXT, Format.MSGPACK: BINARY}
 
 
@@ -90,6 +93,33 @@ class Reader(Protocol):
         ...
 
 
+class _Keeper(Protocol):
+    """Who keeps what may be asked for again, by rising numbers."""
+
+    def forget(self, number: int) -> None:
+        """What was kept with this number, if it still is, and is the oldest."""
+        ...
+
+
+class _Order:
+    """The order in which many kept something, so that of all together the oldest is forgotten first."""
+
+    def __init__(self, most: int) -> None:
+        self._most: Final = most
+        self._entries: Final[deque[tuple[_Keeper, int]]] = deque()
+
+    def kept(self, keeper: _Keeper, number: int) -> None:
+        """One thing more; the oldest of all is forgotten where they are too many. Who forgot by himself is passed."""
+        self._entries.append((keeper, number))
+        if len(self._entries) > self._most:
+            oldest, its_number = self._entries.popleft()
+            oldest.forget(its_number)
+
+    def clear(self) -> None:
+        """Nothing is kept any more."""
+        self._entries.clear()
+
+
 class _Channel:
     __slots__ = ("kept", "key", "number", "readers", "snapshot", "snapshot_at")
 
@@ -106,6 +136,10 @@ class _Channel:
     def is_read(self) -> bool:
         return any(self.readers.values())
 
+    def forget(self, number: int) -> None:
+        if self.kept and self.kept[0].number == number:
+            self.kept.popleft()
+
 
 class PublicChannels:
     """All public channels of the board."""
@@ -114,8 +148,10 @@ class PublicChannels:
         self._feed: Final = feed
         self._limits: Final = limits
         self._channels: Final[dict[Key, _Channel]] = {}
-        # Which channel's oldest update is the next to be forgotten when there are too many of all together.
-        self._order: Final[deque[_Channel]] = deque()
+        self._order: Final = _Order(limits.kept_updates_of_all)
+        # The channels of each session with updates; the sessions that ended last.
+        self._of_session: Final[dict[str, list[_Channel]]] = {}
+        self._ended: Final[deque[str]] = deque()
 
     def follow(self, key: Key, form: Format, reader: Reader) -> None:
         """From now on. Raises KeyError for a channel that the board does not have."""
@@ -159,24 +195,28 @@ class PublicChannels:
             key = Key(update.session, update.instrument)
             channel = self._channels.get(key)
             if channel is None:
-                channel = self._channels[key] = _Channel(key, update.number)
+                channel = self._new(key, update.number)
             prepared = Prepared(update.number, _message(update))
             channel.number = update.number
             channel.kept.append(prepared)
-            self._order.append(channel)
+            self._order.kept(channel, update.number)
             if len(channel.kept) > self._limits.kept_updates:
                 channel.kept.popleft()
+            if update.event in ENDS and _has_ended(update):
+                self._ended.append(update.session)
             fresh.setdefault(channel, []).append(prepared)
             if update.instrument is None and ALL_SESSIONS in self._channels:
                 fresh.setdefault(self._channels[ALL_SESSIONS], []).append(prepared)
-        self._forget()
         for channel, prepared_ones in fresh.items():
             if channel.is_read:
                 self._tell(channel, prepared_ones)
+        while len(self._ended) > self._limits.kept_ended:
+            self._forget_session(self._ended.popleft())
 
     def restart(self) -> None:
         """Forget what was kept, because numbers may have jumped; readers stay."""
         self._order.clear()
+        self._ended.clear()
         for key, channel in tuple(self._channels.items()):
             channel.kept.clear()
             channel.snapshot = None
@@ -184,6 +224,10 @@ class PublicChannels:
                 channel.number = self._number_now(key)
             except KeyError:
                 del self._channels[key]
+        self._of_session.clear()
+        for key, channel in self._channels.items():
+            if key.session is not None:
+                self._of_session.setdefault(key.session, []).append(channel)
 
     def _tell(self, channel: _Channel, updates: list[Prepared]) -> None:
         key = channel.key
@@ -196,17 +240,26 @@ class PublicChannels:
                 for reader in tuple(readers):
                     reader.updated(key, frames, len(updates))
 
-    def _forget(self) -> None:
-        # The order holds an entry for every update that was ever kept; a channel that forgot by itself is passed over.
-        while len(self._order) > self._limits.kept_updates_of_all:
-            channel = self._order.popleft()
-            if len(channel.kept) > 1:
-                channel.kept.popleft()
+    def _forget_session(self, session: str) -> None:
+        """Nothing more happens there: who still reads keeps his place, and who comes gets a snapshot."""
+        read = []
+        for channel in self._of_session.pop(session, ()):
+            channel.kept.clear()
+            if channel.is_read:
+                read.append(channel)
+            else:
+                self._channels.pop(channel.key, None)
+        if read:
+            self._of_session[session] = read
 
     def _channel(self, key: Key) -> _Channel:
         channel = self._channels.get(key)
-        if channel is None:
-            channel = self._channels[key] = _Channel(key, self._number_now(key))
+        return self._new(key, self._number_now(key)) if channel is None else channel
+
+    def _new(self, key: Key, number: int) -> _Channel:
+        channel = self._channels[key] = _Channel(key, number)
+        if key.session is not None:
+            self._of_session.setdefault(key.session, []).append(channel)
         return channel
 
     def _number_now(self, key: Key) -> int:
@@ -240,6 +293,11 @@ class PublicChannels:
         )
 
 
+def _has_ended(update: PublicUpdate) -> bool:
+    """Whether this is the end of a session."""
+    return update.event == "session_cancelled" or update.fields["to"] == Phase.CLOSED.name
+
+
 def _message(update: PublicUpdate) -> ws.Update:
     return ws.Update(
         channel="session" if update.instrument is None else "market",
@@ -262,6 +320,15 @@ class _Own:
         self.lines = 0
         self.readers: Final[dict[Reader, None]] = {}
 
+    def forget(self, number: int) -> None:
+        if self.kept and self.kept[0].number == number:
+            self.forget_oldest()
+
+    def forget_oldest(self) -> None:
+        oldest = self.kept.popleft()
+        self.floor = oldest.number
+        self.lines -= oldest.count
+
 
 class PrivateChannels:
     """The recent private lines of every participant."""
@@ -271,6 +338,7 @@ class PrivateChannels:
         self._limits: Final = limits
         self._began = feed.number
         self._own: Final[dict[str, _Own]] = {}
+        self._order: Final = _Order(limits.kept_private_of_all)
 
     def follow(self, participant: str, reader: Reader) -> None:
         """From now on."""
@@ -297,16 +365,16 @@ class PrivateChannels:
                 prepared = Prepared(piece.number, _private(participant, piece), piece.count)
                 own.kept.append(prepared)
                 own.lines += piece.count
+                self._order.kept(own, piece.number)
                 while own.lines > self._limits.kept_private:
-                    oldest = own.kept.popleft()
-                    own.floor = oldest.number
-                    own.lines -= oldest.count
+                    own.forget_oldest()
                 for reader in tuple(own.readers):
                     reader.told(participant, prepared)
 
     def restart(self) -> None:
         """Forget what was kept; readers stay."""
         self._began = self._feed.number
+        self._order.clear()
         for own in self._own.values():
             own.kept.clear()
             own.lines = 0

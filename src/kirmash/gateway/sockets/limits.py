@@ -19,10 +19,14 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
     socket_bytes: int = 256 * 1024
     # Commands of one connection on their way; beyond them nothing more of it is read.
     commands_waiting: int = 2_000
-    # Kept of each public channel, of all together, and of the private lines of each participant.
+    # Kept of each public channel, of all together, and of how many sessions that have ended.
     kept_updates: int = 1_000
     kept_updates_of_all: int = 200_000
+    kept_ended: int = 10
+    # Kept of the private lines of each participant, and of the messages (of a commit's or a record's lines) of all
+    # together: what thousands have at hand would else take gigabytes.
     kept_private: int = 2_000
+    kept_private_of_all: int = 100_000
     heartbeat_seconds: float = 1.0
     # A client gives a sign of life this often, or is taken for gone; it is asked for one by a WebSocket ping before.
     silence_seconds: float = 30.0
