@@ -18,6 +18,7 @@ from kirmash.gateway.services import read_command
 from kirmash.messages.commands import SetBand
 from kirmash.publication.updates import PublicBand
 from kirmash.queries import rows
+from kirmash.web import columns
 from kirmash.web.desk import VIEWS_SECONDS, Desk, DeskQuery, Failed, Fault, Form, desk_form, desk_page, form_of, fresh
 from kirmash.web.desk_plan import percent_of, ppm_of
 from kirmash.web.forms import go_to
@@ -31,7 +32,7 @@ PARKED_SHOWN: Final = 20
 _PLACES: Final = {"down_ppm": "down", "up_ppm": "up"}
 
 BANDS: Final = (
-    Column(name="instrument", label="instrument.id", kind="code", href="href"),
+    Column(name="good", label="good.name", words=lambda w, it: it.full(w), href="href", beside=columns.INSTRUMENT),
     Column(name="reference", label="run.line_of.reference", kind="figure"),
     Column(name="last", label="market.last", kind="figure"),
     Column(name="lower", label="run.line_of.lower", kind="figure"),
@@ -76,17 +77,23 @@ class Bands:
     async def listed(self, call: Call) -> Response:
         """All instruments of a session with their bounds, and the prices allowed now."""
         it, query, words = self._timeline(call), call.query, self._desk.words(call)
+        names = self._desk.rendering.names(self._queries)
         await self._services.feed.views_at(self._services.feed.number, VIEWS_SECONDS)
 
         def ask(cursor: str | None, limit: int) -> Any:
             return self._queries.session_instruments(it.session, cursor=cursor, limit=limit)
 
+        def row(line: rows.SessionInstrument) -> Row:
+            return {**self._row(line), "good": names.good(line.instrument)}
+
         if query.format:
-            lines = [self._row(line) for line in await read(lambda: ask_all(ask))]
+            found = await read(lambda: ask_all(ask))
+            await read(lambda: names.learn(found))
+            lines = [row(line) for line in found]
             return await exported(words, call, lines, BANDS, f"bands-{it.session}", query.format)
-        page = await read(lambda: ask(query.cursor, WHOLE_MAX))
+        page = await read(lambda: names.page(ask(query.cursor, WHOLE_MAX)))
         table = table_of(
-            words, query, page, self._row, name="bands", caption="run.bands", columns=BANDS, empty="run.bands.empty"
+            words, query, page, row, name="bands", caption="run.bands", columns=BANDS, empty="run.bands.empty"
         )
         return await self._desk.page(call, "desk/sessions_bands.html", it=it, table=table)
 
