@@ -136,7 +136,8 @@ class House:
             new.append(_new(f"t-{participant}", Role.TRADER, participant, f"t-{participant}"))
             new.append(_new(f"a-{participant}", Role.PARTICIPANT_ADMIN, participant))
         identity = self.identity()
-        asyncio.run(identity.add_logins(new))
+        # On the house's own loop: while a browser is open, this thread has another one that runs.
+        self.run(identity.add_logins(new))
         identity.close()
 
     def anonymous(self) -> httpx.Client:

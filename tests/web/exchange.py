@@ -144,9 +144,10 @@ class Exchange:
         identity = Identity(self._data / "identity.db", password_parameters=argon2.profiles.CHEAPEST)
         new = [_login("olga", Role.OPERATOR), _login("anton", Role.AUDITOR)]
         new += [_login(name, Role.TRADER, name, trader) for name, trader in TRADERS.items()]
-        asyncio.run(identity.add_logins(new))
+        # On the exchange's own loop: while a browser is open, this thread has another one that runs.
+        self.run(identity.add_logins(new))
         once = NewLogin(name="once", role=Role.OPERATOR, password=PASSWORD)
-        asyncio.run(identity.add_login(once))
+        self.run(identity.add_login(once))
         identity.close()
 
     def client(self, **how: Any) -> httpx.Client:

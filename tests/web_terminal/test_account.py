@@ -1,6 +1,5 @@
 """The personal account: own rows, the way to know whether one may trade, one's login, the kill switch."""
 
-import asyncio
 import base64
 import re
 
@@ -133,7 +132,7 @@ def test_nothing_stands_in_the_way_of_who_has_everything(house: TradersHouse) ->
 def test_a_switch_on_a_trader_called_as_his_company_stops_him_alone(house: TradersHouse) -> None:
     identity = house.identity()
     twin = NewLogin(name="alfa-twin", role=Role.TRADER, participant="alfa", trader="alfa")
-    asyncio.run(identity.add_login(twin))
+    house.run(identity.add_login(twin))
     identity.set_switch(Subject.TRADER, "alfa", on=True, by=None, reason="a reason")
     try:
         assert not unmet(house.browser("t-alfa"), PRICED)
