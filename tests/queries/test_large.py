@@ -204,7 +204,7 @@ SORTED = {name for name in ASKED if name.startswith("best ")}
 
 @pytest.mark.parametrize("name", ASKED)
 def test_every_list_takes_less_than_50_ms_of_the_processor(name: str, queries: Queries) -> None:
-    """Processor time of this thread, in which SQLite works, too: what else the machine does is none of the question's."""
+    """Processor time of this thread, in which SQLite works, too; what else the machine does is not measured."""
     ask = ASKED[name]
     ask(queries)
     seconds = []
